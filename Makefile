@@ -1,0 +1,31 @@
+# The two commands: `make run` shows the product, `make test` proves it. Both set up .venv first.
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+
+.PHONY: run test setup golden clean
+
+run: setup
+	$(BIN)/alexnet train digits --run runs/digits --again
+	$(BIN)/alexnet draw filters runs/digits
+	$(BIN)/alexnet draw curves runs/digits
+	$(BIN)/alexnet draw predictions runs/digits
+
+test: setup
+	$(BIN)/ruff check src tests
+	$(BIN)/ruff format --check src tests
+	$(BIN)/basedpyright
+	$(BIN)/python -m pytest
+
+golden: setup
+	$(BIN)/python -m pytest tests --update-golden
+
+setup: $(VENV)/.ready
+
+$(VENV)/.ready: pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[develop]'
+	touch $@
+
+clean:
+	rm -rf $(VENV) runs build

@@ -1,0 +1,54 @@
+"""The 2012 ImageNet network: described once, then counted, built, trained, evaluated and drawn.
+
+Importing this loads neither numpy nor torch; names that need them arrive when first asked for.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+from alexnet.network.catalog import NETWORKS as NETWORKS
+from alexnet.network.catalog import network as network
+from alexnet.network.codec import from_json as from_json
+from alexnet.network.codec import to_json as to_json
+from alexnet.network.ledger import Ledger as Ledger
+from alexnet.network.ledger import ledger as ledger
+from alexnet.network.spec import Network as Network
+from alexnet.network.spec import NetworkError as NetworkError
+
+if TYPE_CHECKING:
+    from alexnet.evaluation import evaluate as evaluate
+    from alexnet.formats import Checkpoint as Checkpoint
+    from alexnet.formats import read as read
+    from alexnet.formats import write as write
+    from alexnet.torch_net import build as build
+    from alexnet.training.loop import train as train
+
+LATE = {
+    "Checkpoint": "alexnet.formats",
+    "build": "alexnet.torch_net",
+    "evaluate": "alexnet.evaluation",
+    "read": "alexnet.formats",
+    "train": "alexnet.training.loop",
+    "write": "alexnet.formats",
+}
+"""Public names that need numpy or torch, and where each lives."""
+
+__all__ = [
+    "NETWORKS",
+    "Ledger",
+    "Network",
+    "NetworkError",
+    "from_json",
+    "ledger",
+    "network",
+    "to_json",
+    *LATE,  # pyright: ignore[reportUnsupportedDunderAll]
+]
+
+
+def __getattr__(name: str) -> object:
+    if name in LATE:
+        return getattr(import_module(LATE[name]), name)
+    raise AttributeError(f"module 'alexnet' has no attribute '{name}'")

@@ -1,0 +1,1 @@
+"""What the network is: descriptions, their arithmetic and their account; standard library only."""

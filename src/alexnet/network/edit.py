@@ -1,0 +1,62 @@
+"""Networks made from networks: the same layers under another rule, or over another picture."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TypeVar
+
+from alexnet.network.layers import (
+    AveragePool,
+    Conv,
+    Input,
+    Kernel,
+    Layer,
+    Local,
+    MaxPool,
+    Window,
+)
+from alexnet.network.sizes import Rule
+from alexnet.network.spec import Network
+
+W = TypeVar("W", Kernel, Window)
+
+
+def with_rule(network: Network, rule: Rule) -> Network:
+    """The network re-read under another tradition's size rule.
+
+    TensorFlow's `same` and `valid` set the padding themselves, so the network's own is dropped; so
+    are explicit output counts. Fully-connected layers take what reaches them.
+
+    Raises:
+        NetworkError: the network does not fit under that rule.
+    """
+    return replace(network, layers=tuple(_ruled(layer, rule) for layer in network))
+
+
+def _ruled(layer: Layer, rule: Rule) -> Layer:
+    if isinstance(layer, Conv | Local):
+        return replace(layer, rule=rule, kernels=tuple(_reset(k, rule) for k in layer.kernels))
+    if isinstance(layer, MaxPool | AveragePool):
+        return replace(layer, rule=rule, window=_reset(layer.window, rule))
+    return layer
+
+
+def _reset(window: W, rule: Rule) -> W:
+    padding = 0 if rule in ("same", "valid") else window.padding
+    return replace(window, padding=padding, outputs=None)
+
+
+def with_input(network: Network, side: int) -> Network:
+    """The network over pictures of `side` × `side` pixels.
+
+    Raises:
+        NetworkError: a window no longer fits.
+    """
+    picture = network.picture
+
+    def resized(layer: Layer) -> Layer:
+        if layer == picture and isinstance(layer, Input):
+            return replace(layer, shape=(picture.shape[0], side, side))
+        return layer
+
+    return replace(network, layers=tuple(resized(layer) for layer in network))

@@ -1,0 +1,373 @@
+"""The closed union of layer kinds: frozen values that say what a layer is, and compute nothing.
+
+Where the traditions disagree (rounding, alpha's divisor, an average's divisor, dropout's scaling) a
+field has no default.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import ClassVar, Literal
+
+from alexnet.network.sizes import Rule
+
+# --- initial values -------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Constant:
+    """Every element is `value`."""
+
+    kind: ClassVar[str] = "constant"
+    value: float
+
+
+@dataclass(frozen=True, slots=True)
+class Gaussian:
+    """Zero-mean normal draws with standard deviation `deviation`."""
+
+    kind: ClassVar[str] = "gaussian"
+    deviation: float
+
+
+@dataclass(frozen=True, slots=True)
+class FanInGaussian:
+    """Zero-mean normal draws with standard deviation `gain / sqrt(fan_in)` (He: gain sqrt 2)."""
+
+    kind: ClassVar[str] = "fan-in-gaussian"
+    gain: float
+
+
+@dataclass(frozen=True, slots=True)
+class FanInUniform:
+    """Uniform draws within ±`gain / sqrt(fan_in)` (torch's Conv2d and Linear: gain 1; Caffe's
+    xavier: sqrt 3).
+    """
+
+    kind: ClassVar[str] = "fan-in-uniform"
+    gain: float
+
+
+Initial = Constant | Gaussian | FanInGaussian | FanInUniform
+
+INITIAL_KINDS: tuple[type[Initial], ...] = (Constant, Gaussian, FanInGaussian, FanInUniform)
+
+
+# --- windows --------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kernel:
+    """What a convolution holds for one of its inputs: a square window and its first weights.
+
+    Attributes:
+        size, stride, padding: in pixels of that input.
+        groups: the input's channels and the filters are dealt into this many separate sets.
+        initial: how the weights start.
+        outputs: an explicit output side (cuda-convnet2's `modulesX`), or None for the layer's rule.
+    """
+
+    size: int
+    stride: int = 1
+    padding: int = 0
+    groups: int = 1
+    initial: Initial
+    outputs: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Window:
+    """A square pooling window; under the cuda-convnet rule `padding` is minus its `start`."""
+
+    size: int
+    stride: int
+    padding: int = 0
+    outputs: int | None = None
+
+
+# --- layers ---------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, kw_only=True)
+class LayerBase:
+    """What every layer has.
+
+    Attributes:
+        name: unique within the network.
+        reads: names of earlier layers, in order.
+        tower: which tower (2012: which GPU) holds it, or None where the net has no towers.
+        source: where its values come from; takes no part in equality.
+    """
+
+    name: str
+    reads: tuple[str, ...] = ()
+    tower: int | None = None
+    source: str = field(default="", compare=False)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Input(LayerBase):
+    """What comes from outside: a picture, or the labels that a loss reads. `shape` is (channels,
+    height, width).
+    """
+
+    kind: ClassVar[str] = "input"
+    shape: tuple[int, int, int]
+    content: Literal["picture", "labels"] = "picture"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Conv(LayerBase):
+    """Correlation with shared weights: one kernel per input, results summed, one bias.
+
+    `bias` is one number per filter ("shared"), one per output unit ("unshared"), or absent
+    ("none").
+    """
+
+    kind: ClassVar[str] = "conv"
+    filters: int
+    kernels: tuple[Kernel, ...]
+    rule: Rule
+    bias: Literal["shared", "unshared", "none"] = "shared"
+    initial_bias: Initial = Constant(0.0)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Local(LayerBase):
+    """A convolution whose weights differ at every position; one bias per output unit unless `bias`
+    is "none".
+    """
+
+    kind: ClassVar[str] = "local"
+    filters: int
+    kernels: tuple[Kernel, ...]
+    rule: Rule
+    bias: Literal["shared", "unshared", "none"] = "unshared"
+    initial_bias: Initial = Constant(0.0)
+
+
+@dataclass(frozen=True, kw_only=True)
+class FullyConnected(LayerBase):
+    """Every output reads every element of every input, flattened channel, then row, then column.
+
+    `initial` holds one entry per input. With `groups` > 1 inputs and outputs are dealt into
+    separate sets.
+    """
+
+    kind: ClassVar[str] = "fully-connected"
+    outputs: int
+    initial: tuple[Initial, ...]
+    groups: int = 1
+    bias: Literal["shared", "none"] = "shared"
+    initial_bias: Initial = Constant(0.0)
+
+
+@dataclass(frozen=True, kw_only=True)
+class MaxPool(LayerBase):
+    """The largest value of each window, over the pixels that exist."""
+
+    kind: ClassVar[str] = "max-pool"
+    window: Window
+    rule: Rule
+
+
+@dataclass(frozen=True, kw_only=True)
+class AveragePool(LayerBase):
+    """The mean of each window; what it divides by is the traditions' quarrel.
+
+    `divisor`: "inside" counts the pixels of the map (cuda-convnet, TensorFlow), "padded" those
+        of the map and its
+    padding (Caffe, torch's default), "window" always size², "one" sums (cuda-convnet2's `sum=1`).
+    """
+
+    kind: ClassVar[str] = "average-pool"
+    window: Window
+    rule: Rule
+    divisor: Literal["inside", "padded", "window", "one"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class CrossMapNorm(LayerBase):
+    """Local response normalisation over neighbouring maps: y = x · (k + a · Σ x²)^-beta.
+
+    The sum runs over maps i − size//2 … i − size//2 + size − 1 that exist; it never leaves one of
+    `groups` equal sets of maps, so a window never crosses a tower's border. a is alpha, or alpha /
+    size where `alpha_divided`. With `blocked` the neighbourhood is the fixed block of `size` maps
+    that holds map i.
+    """
+
+    kind: ClassVar[str] = "cross-map-norm"
+    size: int
+    alpha: float
+    alpha_divided: bool
+    beta: float
+    k: float
+    groups: int = 1
+    blocked: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class WithinMapNorm(LayerBase):
+    """Response normalisation inside one map: the sum runs over a size × size window, clipped at the
+    borders.
+
+    a is alpha, or alpha / size² where `alpha_divided` (also at the borders).
+    """
+
+    kind: ClassVar[str] = "within-map-norm"
+    size: int
+    alpha: float
+    alpha_divided: bool
+    beta: float
+    k: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class ContrastNorm(LayerBase):
+    """As the within-map norm, but the squares are of x minus its window's mean; the numerator stays
+    x.
+
+    Backward follows cuda-convnet: the local mean is held constant.
+    """
+
+    kind: ClassVar[str] = "contrast-norm"
+    size: int
+    alpha: float
+    alpha_divided: bool
+    beta: float
+    k: float
+
+
+Function = Literal[
+    "relu",
+    "bounded-relu",
+    "noisy-relu",
+    "soft-relu",
+    "logistic",
+    "tanh",
+    "soft-threshold",
+    "abs",
+    "square",
+    "sqrt",
+    "log",
+    "linear",
+    "identity",
+]
+"""Element-wise functions of cuda-convnet's `neuron=`, by their plain names."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Activation(LayerBase):
+    """An element-wise function; `parameters` in the order of cuda-convnet's `name[a,b]`.
+
+    relu max(0, x) · bounded-relu[a] min(a, max(0, x)) · noisy-relu max(0, r + N(0, sd r)) with r =
+    relu · soft-relu log(1 + e^x), x itself beyond 4 · logistic · tanh[a, b] a·tanh(b·x) · soft-
+    threshold[a] x − a·tanh(x/a) · abs · square · sqrt · log[a] log(a + x) · linear[a, b] a·x + b ·
+    identity.
+    """
+
+    kind: ClassVar[str] = "activation"
+    function: Function
+    parameters: tuple[float, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Dropout(LayerBase):
+    """Each unit is kept with probability `keep` while training.
+
+    `scaling` "test" multiplies by keep at test time (2012); "train" divides by keep while training
+    (today).
+    """
+
+    kind: ClassVar[str] = "dropout"
+    keep: float
+    scaling: Literal["test", "train"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Softmax(LayerBase):
+    """exp(x) over its sum, across all units of one picture."""
+
+    kind: ClassVar[str] = "softmax"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Concat(LayerBase):
+    """Stacks its inputs along the channels."""
+
+    kind: ClassVar[str] = "concat"
+
+
+@dataclass(frozen=True, kw_only=True)
+class ElementwiseSum(LayerBase):
+    """Σ coefficient · input, element by element; `coefficients` has one entry per input."""
+
+    kind: ClassVar[str] = "elementwise-sum"
+    coefficients: tuple[float, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ElementwiseMax(LayerBase):
+    """The largest of its inputs, element by element; every one that ties gets the gradient."""
+
+    kind: ClassVar[str] = "elementwise-max"
+
+
+@dataclass(frozen=True, kw_only=True)
+class LogisticLoss(LayerBase):
+    """Multinomial logistic regression: reads labels, then a softmax; −log of the label's
+    probability.
+
+    `coefficient` scales the gradient only; `top` is the k of the reported top-k error.
+    """
+
+    kind: ClassVar[str] = "logistic-loss"
+    coefficient: float = 1.0
+    top: int = 1
+
+
+@dataclass(frozen=True, kw_only=True)
+class CrossEntropyLoss(LayerBase):
+    """Reads a distribution over labels, then a softmax: −Σ t·log y, log 0 taken as −50 (cuda-
+    convnet).
+    """
+
+    kind: ClassVar[str] = "cross-entropy-loss"
+    coefficient: float = 1.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class BinaryCrossEntropyLoss(LayerBase):
+    """Reads targets in [0, 1], then logistic units: −Σ t·log y + (1 − t)·log(1 − y), log 0 taken as
+    −50.
+    """
+
+    kind: ClassVar[str] = "binary-cross-entropy-loss"
+    coefficient: float = 1.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class SumOfSquaresLoss(LayerBase):
+    """Σ x² over its one input."""
+
+    kind: ClassVar[str] = "sum-of-squares-loss"
+    coefficient: float = 1.0
+
+
+Norm = CrossMapNorm | WithinMapNorm | ContrastNorm
+Loss = LogisticLoss | CrossEntropyLoss | BinaryCrossEntropyLoss | SumOfSquaresLoss
+Weighted = Conv | Local | FullyConnected
+Unweighted = (
+    Input
+    | MaxPool
+    | AveragePool
+    | Norm
+    | Activation
+    | Dropout
+    | Softmax
+    | Concat
+    | ElementwiseSum
+    | ElementwiseMax
+    | Loss
+)
+Layer = Weighted | Unweighted
