@@ -7,6 +7,7 @@ crops of 24.
 
 from __future__ import annotations
 
+from alexnet.network.catalog_parts import classify
 from alexnet.network.layers import (
     Activation,
     AveragePool,
@@ -19,9 +20,7 @@ from alexnet.network.layers import (
     Kernel,
     Layer,
     Local,
-    LogisticLoss,
     MaxPool,
-    Softmax,
     Window,
     WithinMapNorm,
 )
@@ -56,7 +55,9 @@ def cifar_13pct() -> Network:
         _max_pool("pool2", "conv2_neuron"),
         *_local("local3", "pool2", 32),
         *_local("local4", "local3_neuron", 32),
-        *_classify("local4_neuron", Gaussian(0.01)),
+        _scores("local4_neuron", Gaussian(0.01)),
+        _neuron("fc10", "identity"),  # the file says neuron=ident
+        *classify("fc10_neuron", top=1),
     ]
     source = "cuda-convnet, example-layers/layers-conv-local-13pct.cfg"
     return Network("13pct", tuple(layers), source=source)
@@ -223,11 +224,11 @@ def _cross_map_norm(name: str, reads: str) -> CrossMapNorm:
     )
 
 
+def _scores(reads: str, initial: Gaussian) -> FullyConnected:
+    return FullyConnected(
+        name="fc10", reads=(reads,), outputs=10, initial=(initial,), source="[fc10]"
+    )
+
+
 def _classify(reads: str, initial: Gaussian) -> list[Layer]:
-    return [
-        FullyConnected(
-            name="fc10", reads=(reads,), outputs=10, initial=(initial,), source="[fc10]"
-        ),
-        Softmax(name="probs", reads=("fc10",)),
-        LogisticLoss(name="logprob", reads=("labels", "probs")),
-    ]
+    return [_scores(reads, initial), *classify("fc10", top=1)]

@@ -57,7 +57,8 @@ def side(
         outputs: an explicit count (cuda-convnet's `outputsX`, cuda-convnet2's `modulesX`).
 
     Raises:
-        ValueError: no window fits, or an explicit count that leaves a window wholly outside.
+        ValueError: no window fits, or a pooling window lies wholly outside (a convolution's then
+            reads zeros, which every program allows).
     """
     if rule != "same" and size > pixels + 2 * max(padding, 0):
         raise ValueError(
@@ -73,10 +74,10 @@ def side(
     if outputs is not None:
         derived = Derived(outputs, f"{outputs}, given outright")
     last = (derived.value - 1) * stride - before
-    if derived.value < 1 or last >= pixels or size <= before:
+    if derived.value < 1 or (operation == "pool" and (last >= pixels or size <= before)):
         raise ValueError(
-            f"{derived.value} windows of {size} at stride {stride}, padding {padding} over {pixels} "
-            "pixels leave one wholly outside; use less padding"
+            f"{derived.value} windows of {size} at stride {stride}, padding {padding} leave one "
+            f"wholly outside the {pixels} pixels; use less padding"
         )
     return Side(derived.value, before, last + size - pixels, derived.sentence)
 
