@@ -141,6 +141,10 @@ def test_summed_maps_of_different_size_are_refused_with_both_sizes() -> None:
             Activation(name="act", reads=("data",), function="tanh"),
             "tanh has parameters (); it takes 2",
         ),
+        (
+            Activation(name="act", reads=("data",), function="tanh", parameters=(0.0, 1.0)),
+            "tanh has a = 0; it divides by a",
+        ),
         (ElementwiseSum(name="sum", reads=("data",), coefficients=()), "0 coefficients for 1"),
         (ElementwiseMax(name="max", reads=()), "reads nothing"),
         (Concat(name="cat", reads=()), "reads nothing"),

@@ -175,9 +175,9 @@ class MaxPool(LayerBase):
 class AveragePool(LayerBase):
     """The mean of each window; what it divides by is the traditions' quarrel.
 
-    `divisor`: "inside" counts the pixels of the map (cuda-convnet, TensorFlow), "padded" those
-        of the map and its
-    padding (Caffe, torch's default), "window" always size², "one" sums (cuda-convnet2's `sum=1`).
+    `divisor`: "inside" counts the pixels of the map (cuda-convnet, TensorFlow), "padded" those of
+    the map and its padding (Caffe, torch's default), "window" always size², "one" only sums
+    (cuda-convnet2's `sum=1`).
     """
 
     kind: ClassVar[str] = "average-pool"

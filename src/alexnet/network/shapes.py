@@ -29,6 +29,7 @@ from alexnet.network.layers import (
     Local,
     LogisticLoss,
     MaxPool,
+    Norm,
     Softmax,
     SumOfSquaresLoss,
     Window,
@@ -89,13 +90,17 @@ def place(layer: Layer, inputs: tuple[Shape, ...]) -> Placed:
         case CrossMapNorm():
             return _place_cross_map_norm(layer, _one(inputs))
         case WithinMapNorm() | ContrastNorm():
-            _check_norm(layer.size, layer.k)
+            _check_norm(layer)
             return _same(_one(inputs))
         case Activation():
             wanted = PARAMETER_COUNT.get(layer.function, 0)
             _require(
                 len(layer.parameters) == wanted,
                 f"{layer.function} has parameters {layer.parameters}; it takes {wanted}",
+            )
+            _require(
+                layer.function not in ("tanh", "soft-threshold") or layer.parameters[0] != 0,
+                f"{layer.function} has a = 0; it divides by a",
             )
             return _same(_one(inputs))
         case Dropout():
@@ -157,13 +162,16 @@ def _same(shape: Shape) -> Placed:
     return Placed(shape, "as its input")
 
 
-def _check_norm(size: int, k: float) -> None:
-    _require(size >= 1, f"size is {size}; it must be at least 1")
-    _require(k > 0, f"k is {k}; it must be positive, or a dark region divides by zero")
+def _check_norm(layer: Norm) -> None:
+    _require(layer.size >= 1, f"size is {layer.size}; it must be at least 1")
+    _require(layer.alpha >= 0, f"alpha is {layer.alpha}; it must not be negative")
+    _require(
+        layer.k > 0, f"k is {layer.k}; it must be positive, or a dark region divides by zero"
+    )
 
 
 def _place_cross_map_norm(layer: CrossMapNorm, shape: Shape) -> Placed:
-    _check_norm(layer.size, layer.k)
+    _check_norm(layer)
     channels = shape[0]
     _require(
         layer.groups >= 1 and channels % layer.groups == 0,

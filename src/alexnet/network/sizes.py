@@ -71,6 +71,8 @@ def side(
         before = max((derived.value - 1) * stride + size - pixels, 0) // 2
     elif rule == "valid":
         before = 0
+    if outputs is not None and rule in ("same", "valid"):
+        raise ValueError(f"outputs is {outputs}, but the rule '{rule}' sets it; leave it out")
     if outputs is not None:
         derived = Derived(outputs, f"{outputs}, given outright")
     last = (derived.value - 1) * stride - before

@@ -1,0 +1,91 @@
+"""The command line: one file per family of verbs; each parses, calls and prints.
+
+Heavy imports stand inside the verbs, so that `alexnet explain` answers at once.
+"""
+
+from __future__ import annotations
+
+import difflib
+import sys
+from typing import Annotated
+
+import typer
+
+from alexnet import terminal
+from alexnet.cli import account, draw, judge, learn
+
+app = typer.Typer(
+    name="alexnet",
+    help="The 2012 ImageNet network: build it, train it, account for every number, look at it.",
+    epilog="Example:  alexnet explain paper",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+@app.callback()
+def options(
+    debug: Annotated[bool, typer.Option("--debug", help="Show a traceback on errors.")] = False,
+) -> None:
+    """The 2012 ImageNet network: build it, train it, account for every number, look at it."""
+
+
+account.add(app)
+learn.add(app)
+judge.add(app)
+draw.add(app)
+
+
+def run(arguments: list[str] | None = None) -> None:
+    """Runs the command line on `arguments`, the process's own by default, and leaves the process.
+
+    A person's mistake (any ValueError) is one `error:` and one `try:` line and exit status 2; with
+    --debug the traceback too.
+    """
+    given = sys.argv[1:] if arguments is None else arguments
+    try:
+        status = app(args=given, prog_name="alexnet", standalone_mode=False)
+    except typer.TyperException as mistake:
+        terminal.error(_usage(mistake.format_message(), given), _help(given))
+        raise SystemExit(2) from None
+    except typer.Abort:
+        raise SystemExit(130) from None
+    except (ValueError, OSError) as mistake:
+        if "--debug" in given:
+            raise
+        terminal.error(_sentence(mistake), getattr(mistake, "remedy", "") or _help(given))
+        raise SystemExit(2) from None
+    except KeyboardInterrupt:
+        raise SystemExit(130) from None
+    except BrokenPipeError:
+        raise SystemExit(1) from None
+    raise SystemExit(status if isinstance(status, int) else 0)
+
+
+def _verbs() -> list[str]:
+    return [command.name or "" for command in app.registered_commands] + [
+        group.name or "" for group in app.registered_groups
+    ]
+
+
+def _usage(message: str, given: list[str]) -> str:
+    """Adds the nearest verb where the verb is unknown."""
+    verb = next((word for word in given if not word.startswith("-")), "")
+    close = difflib.get_close_matches(verb, _verbs(), n=1)
+    if "No such command" in message and close:
+        return f"no command is called '{verb}'; did you mean '{close[0]}'?"
+    return message[:1].lower() + message[1:]
+
+
+def _help(given: list[str]) -> str:
+    verb = next((word for word in given if word in _verbs()), None)
+    return f"alexnet {verb} --help" if verb else "alexnet --help"
+
+
+def _sentence(mistake: Exception) -> str:
+    if isinstance(mistake, OSError) and mistake.strerror:
+        place = f"{mistake.filename}: " if mistake.filename else ""
+        return f"{place}{mistake.strerror.lower()}"
+    return str(mistake) or type(mistake).__name__

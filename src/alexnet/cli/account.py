@@ -1,0 +1,132 @@
+"""`alexnet list` and `explain`: the account of a network, in tables or JSON."""
+
+from __future__ import annotations
+
+import json
+from typing import Annotated
+
+import typer
+
+from alexnet import terminal
+from alexnet.cli import tables
+from alexnet.cli.open import open_network
+from alexnet.network.catalog import NETWORKS
+from alexnet.network.codec import to_json
+from alexnet.network.edit import with_input, with_rule
+from alexnet.network.ledger import Ledger, Row, as_tree, ledger
+from alexnet.network.sizes import RULES
+from alexnet.network.spec import NetworkError, nearest
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+
+def add(app: typer.Typer) -> None:
+    """Adds this file's verbs to the command line."""
+    app.command("list", epilog="Example:  alexnet list")(list_networks)
+    app.command("explain", epilog="Example:  alexnet explain paper conv1")(explain)
+
+
+def list_networks(as_json: Json = False) -> None:
+    """List the networks that have a name."""
+    accounts = [ledger(make()) for make in NETWORKS.values()]
+    if as_json:
+        terminal.print_json([_summary(account) for account in accounts])
+        return
+    rows = [
+        (
+            str(s["name"]),
+            "×".join(str(n) for n in account.network.picture.shape),
+            f"{s['neurons']:,}",
+            f"{s['parameters']:,}",
+            f"{s['multiply_adds']:,}",
+            str(s["source"]),
+        )
+        for account in accounts
+        for s in [_summary(account)]
+    ]
+    columns = ("name", "picture", "#neurons", "#parameters", "#multiply-adds", "source")
+    terminal.show(terminal.Table(columns=columns, rows=rows))
+
+
+def _summary(account: Ledger) -> dict[str, object]:
+    sums = account.total
+    return {
+        "name": account.network.name,
+        "picture": list(account.network.picture.shape),
+        "neurons": sums.neurons,
+        "parameters": sums.parameters,
+        "multiply_adds": sums.multiply_adds,
+        "source": account.network.source,
+    }
+
+
+def explain(
+    network: Annotated[str, typer.Argument(help="A network's name or file.")],
+    layer: Annotated[str | None, typer.Argument(help="One layer, or a stage of twins.")] = None,
+    rule: Annotated[
+        str | None, typer.Option(help=f"Re-read it under {', '.join(RULES)}, or all of them.")
+    ] = None,
+    pixels: Annotated[
+        int | None, typer.Option("--input", help="Re-read it over a picture of this side.")
+    ] = None,
+    as_json: Json = False,
+    as_markdown: Annotated[bool, typer.Option("--markdown", help="Print Markdown.")] = False,
+    spec: Annotated[
+        bool, typer.Option("--spec", help="Print the description, to edit and read back.")
+    ] = False,
+) -> None:
+    """Account for a network: a row per layer, or one layer's numbers with their sentences."""
+    described = open_network(network)
+    if pixels is not None:
+        described = with_input(described, pixels)
+    if rule == "all":
+        _print(tables.rules_table(described), as_markdown)
+        return
+    if rule is not None:
+        if rule not in RULES:
+            raise NetworkError(f"no size rule is called '{rule}'{nearest(rule, [*RULES, 'all'])}")
+        described = with_rule(described, rule)
+    if spec:
+        terminal.say(to_json(described, indent=1))
+        return
+    account = ledger(described)
+    if layer is not None:
+        _explain_layer(account, layer, as_json, as_markdown)
+    elif as_json:
+        terminal.print_json(as_tree(account))
+    else:
+        _print(tables.ledger_table(account), as_markdown)
+
+
+def _explain_layer(account: Ledger, name: str, as_json: bool, as_markdown: bool) -> None:
+    rows = find_rows(account, name)
+    if as_json:
+        names = {row.name for row in rows}
+        tree = json.loads(json.dumps(as_tree(account)))
+        terminal.print_json([entry for entry in tree["layers"] if entry["name"] in names])
+    else:
+        _print(tables.story_table(account, rows, name), as_markdown)
+
+
+def find_rows(account: Ledger, name: str) -> tuple[Row, ...]:
+    """The rows of the layer or stage called `name`.
+
+    Raises:
+        NetworkError: there is none; the nearest is named.
+    """
+    rows = tuple(row for row in account.rows if row.name == name)
+    stages = [stage for stage in account.stages if stage.name == name]
+    if rows or stages:
+        return rows or stages[0].rows
+    known = [*(stage.name for stage in account.stages), *(row.name for row in account.rows)]
+    raise NetworkError(
+        f"network '{account.network.name}' has no layer '{name}'"
+        f"{nearest(name, list(dict.fromkeys(known)))}"
+    )
+
+
+def _print(table: terminal.Table, as_markdown: bool) -> None:
+    if as_markdown:
+        terminal.say(terminal.markdown(table))
+    else:
+        terminal.show(table)
