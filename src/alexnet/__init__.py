@@ -9,7 +9,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 from alexnet.network.catalog import NETWORKS as NETWORKS
-from alexnet.network.catalog import network as network
+from alexnet.network.catalog import get_network as get_network
 from alexnet.network.codec import from_json as from_json
 from alexnet.network.codec import to_json as to_json
 from alexnet.network.ledger import Ledger as Ledger
@@ -42,7 +42,7 @@ __all__ = [
     "NetworkError",
     "from_json",
     "ledger",
-    "network",
+    "get_network",
     "to_json",
     *LATE,  # pyright: ignore[reportUnsupportedDunderAll]
 ]

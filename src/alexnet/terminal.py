@@ -110,6 +110,14 @@ def error(sentence: str, remedy: str) -> None:
     out.print(Text("try:   ", style="bold") + Text(remedy), soft_wrap=True)
 
 
+def warn(sentence: str) -> None:
+    """Something a person should know that stops nothing: one line on standard error."""
+    from rich.text import Text
+
+    line = Text("note:  ", style="bold yellow") + Text(_one_line(sentence))
+    console(error=True).print(line, soft_wrap=True)
+
+
 def _one_line(text: str) -> str:
     return " ".join(text.split())
 

@@ -1,4 +1,4 @@
-"""The catalog against the paper, the original parsers and closed forms; the ledger against its rows."""
+"""The catalog against the paper, the original parsers and closed forms; ledgers against rows."""
 
 from __future__ import annotations
 

@@ -1,5 +1,222 @@
-"""stub for the moment"""
+"""`alexnet train`: opens pictures, network and recipe, runs the loop and shows how it goes."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from alexnet import terminal
+from alexnet.cli.open import open_checkpoint, open_network
+from alexnet.cli.tables import ledger_table
+from alexnet.network.edit import with_classes
+from alexnet.network.ledger import ledger
+from alexnet.network.shapes import elements
+from alexnet.network.spec import Network
+
+if TYPE_CHECKING:
+    from alexnet.evaluation import Tally
+    from alexnet.formats import Checkpoint
+    from alexnet.images import PictureSet, Source
+    from alexnet.training.events import Event
+    from alexnet.training.loop import Outcome
+    from alexnet.training.recipe import Recipe
+
+FOR_DATA = {"digits": ("tiny", "digits"), "cifar10": ("80sec", "cifar")}
+"""The network and the recipe for data that go by a name; other data get the paper's."""
+
+INTERRUPTED = 130
+"""Exit status of a run that was asked to stop, as shells have it for Ctrl-C."""
 
 
-def add(app):
-    pass
+def add(app: typer.Typer) -> None:
+    """Adds this file's verb to the command line."""
+    app.command("train", epilog="Example:  alexnet train digits --run runs/digits")(train)
+
+
+def train(
+    data: Annotated[str, typer.Argument(help="digits, cifar10, or a path to pictures.")],
+    network: Annotated[
+        str | None, typer.Option(help="A network's name or file (default: by the data).")
+    ] = None,
+    recipe: Annotated[str | None, typer.Option(help="How to learn (default: by the data).")] = None,
+    settings: Annotated[
+        list[str] | None, typer.Option("--set", help="Change the recipe: lr=0.02, epochs=3.")
+    ] = None,
+    start: Annotated[
+        str | None, typer.Option("--from", help="Begin with a checkpoint's weights.")
+    ] = None,
+    run: Annotated[
+        Path | None, typer.Option(help="Where the run is written (default: runs/DATA-NETWORK).")
+    ] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with the run there.")] = False,
+    data_folder: Annotated[
+        Path | None, typer.Option(help="Where data that go by a name lie.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the outcome as JSON.")] = False,
+) -> None:
+    """Teach a network the pictures of DATA; writes a run folder. Ctrl-C saves and leaves."""
+    from alexnet.training.loop import train as learn
+    from alexnet.training.stopping import stop_on_signals
+
+    begun = open_checkpoint(start) if start else None
+    described = _network(network, data, begun)
+    chosen = _recipe(recipe, settings or [], data)
+    source = _open_source(data, data_folder, chosen)
+    described = _fitted(described, source)
+    folder = run or Path("runs") / f"{Path(data).stem}-{described.name}"
+    pictures, test = _load(source, described, chosen)
+    _say(as_json, f"learning {described.name} from {len(pictures):,} pictures; run in {folder}")
+    with terminal.bar("training") as advance, stop_on_signals() as stop:
+        outcome = learn(
+            described,
+            pictures,
+            chosen,
+            folder,
+            test=test if len(test) else None,
+            start=begun,
+            resume=resume,
+            report=lambda event: _show(event, advance, as_json),
+            stop=stop,
+        )
+    _conclude(outcome, described, folder, data, as_json)
+
+
+def _network(name: str | None, data: str, begun: Checkpoint | None) -> Network:
+    if name is None and begun is not None:
+        return begun.network
+    return open_network(name or FOR_DATA.get(data, ("paper", ""))[0])
+
+
+def _recipe(name: str | None, settings: list[str], data: str) -> Recipe:
+    from alexnet.training.recipe import with_settings
+    from alexnet.training.recipes import recipe
+
+    return with_settings(recipe(name or FOR_DATA.get(data, ("", "paper"))[1]), settings)
+
+
+def _open_source(data: str, data_folder: Path | None, recipe: Recipe) -> Source:
+    from alexnet.images import open_source
+
+    source = open_source(data, data_folder=data_folder, seed=recipe.seed)
+    if source.note:
+        terminal.warn(source.note)
+    return source
+
+
+def _fitted(network: Network, source: Source) -> Network:
+    """The network with an output per class; a change is said aloud."""
+    classes = len(source.classes)
+    outputs = elements(network.shape(network.outputs.name))
+    if outputs == classes:
+        return network
+    terminal.warn(
+        f"the data have {classes} classes and {network.name} {outputs} outputs; "
+        f"its last fully-connected layer gets {classes}"
+    )
+    return with_classes(network, classes)
+
+
+def _load(source: Source, network: Network, recipe: Recipe) -> tuple[PictureSet, PictureSet]:
+    """The training and the test pictures, decoded; what could not be decoded is reported."""
+    from alexnet.images import load
+
+    channels = network.picture.shape[0]
+    loaded: list[PictureSet] = []
+    for name, split in (("training", source.train), ("test", source.test)):
+        with terminal.bar(f"decoding {name} pictures") as advance:
+            pictures = load(
+                split,
+                channels=channels,
+                side=recipe.picture_side(network),
+                progress=advance,
+            )
+        loaded.append(pictures)
+        for rejected in pictures.rejected[:5]:
+            terminal.warn(f"left out: {rejected.name}: {rejected.reason}")
+        if len(pictures.rejected) > 5:
+            terminal.warn(f"left out {len(pictures.rejected):,} {name} pictures in all")
+    return loaded[0], loaded[1]
+
+
+def _show(event: Event, advance: terminal.Advance, quiet: bool) -> None:
+    """One event of the loop, on the bar or as a line."""
+    from alexnet.training.events import EpochDone, Evaluating, Notice, StepDone
+
+    match event:
+        case StepDone():
+            done = (event.epoch - 1) * event.steps + event.step
+            text = (
+                f"epoch {event.epoch}/{event.epochs}  loss {event.loss:.3f}  rate {event.lr:.2g}"
+                f"  {event.images_per_second:,.0f} images/s"
+            )
+            advance(done, event.epochs * event.steps, text)
+        case EpochDone():
+            validation = (
+                f"  validation error {event.validation.error1:.2%}" if event.validation else ""
+            )
+            _say(
+                quiet,
+                f"epoch {event.epoch:>3}/{event.epochs}  loss {event.train_loss:.4f}  "
+                f"training error {event.train_error:.2%}{validation}",
+            )
+        case Evaluating():
+            pass
+        case Notice():
+            terminal.warn(event.text)
+
+
+def _say(quiet: bool, line: str) -> None:
+    """A line of progress: on standard error where standard output is for JSON."""
+    print(line, file=sys.stderr if quiet else sys.stdout, flush=True)
+
+
+def _conclude(outcome: Outcome, network: Network, folder: Path, data: str, as_json: bool) -> None:
+    """The ledger and the test error of a finished run, or how to go on with a stopped one."""
+    if as_json:
+        terminal.print_json(_tree(outcome, folder))
+    elif outcome.finished:
+        terminal.show(ledger_table(ledger(network)))
+        if outcome.test:
+            terminal.say(f"test error {tally_text(outcome.test)}")
+        terminal.say(f"run folder {folder}; checkpoint {outcome.checkpoint}")
+    if not outcome.finished:
+        terminal.warn(outcome.message)
+        again = [word for word in sys.argv[1:] if word != "--resume"]
+        terminal.warn(f"to go on: {shlex.join(['alexnet', *again, '--resume'])}")
+        raise typer.Exit(INTERRUPTED)
+
+
+def tally_text(tally: Tally) -> str:
+    """Both errors with their counts: 2.22% (8 of 360), top-5 0.00% (0)."""
+    wrong1, wrong5 = tally.seen - tally.right1, tally.seen - tally.right5
+    return (
+        f"{tally.error1:.2%} ({wrong1:,} of {tally.seen:,}), "
+        f"top-{tally.top} {tally.error5:.2%} ({wrong5:,})"
+    )
+
+
+def tally_tree(tally: Tally | None) -> dict[str, object] | None:
+    """A tally as JSON: counts first, errors as shares."""
+    return tally and {
+        "seen": tally.seen,
+        "right_top1": tally.right1,
+        f"right_top{tally.top}": tally.right5,
+        "error_top1": tally.error1,
+        f"error_top{tally.top}": tally.error5,
+    }
+
+
+def _tree(outcome: Outcome, folder: Path) -> dict[str, object]:
+    return {
+        "finished": outcome.finished,
+        "epochs": outcome.epochs,
+        "steps": outcome.steps,
+        "run": str(folder),
+        "checkpoint": str(outcome.checkpoint),
+        "validation": tally_tree(outcome.validation),
+        "test": tally_tree(outcome.test),
+    }

@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from alexnet import terminal
 from alexnet.network.catalog import NETWORKS
 from alexnet.network.codec import from_json
 from alexnet.network.spec import Network, NetworkError, nearest
@@ -18,7 +19,7 @@ LARGEST_DESCRIPTION = 16 * 2**20
 
 
 def open_network(text: str) -> Network:
-    """The network that `text` names: a catalog name, a JSON description, a checkpoint, a run folder.
+    """The network that `text` names: a catalog name, a JSON description, a checkpoint or a run.
 
     Raises:
         NetworkError: nothing of that name, with the nearest; or a file that holds no network.
@@ -41,11 +42,21 @@ def open_network(text: str) -> Network:
 
 
 def open_checkpoint(text: str) -> Checkpoint:
-    """The checkpoint at `text`: a file, or a run folder, whose newest whole one is taken."""
+    """The checkpoint at `text`: a file, or a run folder, whose final or newest whole one is taken.
+
+    Raises:
+        ValueError: there is none, or none that is whole.
+    """
     from alexnet.formats import read
     from alexnet.training.run_folder import RunFolder
 
     path = Path(text)
     if not path.exists():
         raise ValueError(f"{text}: no such checkpoint; give a .safetensors file or a run folder")
-    return RunFolder(path).newest() if path.is_dir() else read(path)
+    if not path.is_dir():
+        return read(path)
+    folder = RunFolder(path)
+    found = read(folder.final) if folder.final.exists() else folder.newest(terminal.warn)
+    if found is None:
+        raise ValueError(f"{text}: holds no checkpoint; give a .safetensors file or a run folder")
+    return found

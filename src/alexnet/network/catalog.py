@@ -1,6 +1,6 @@
 """The networks people mean by "AlexNet", each as one value that cites where its numbers stand.
 
-Names are looked up with `network(name)`; a name is all that the command line needs.
+Names are looked up with `get_network(name)`; a name is all that the command line needs.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ NETWORKS: dict[str, Callable[[], Network]] = {
 """Every catalog network by its name, in the order in which they are listed."""
 
 
-def network(name: str) -> Network:
+def get_network(name: str) -> Network:
     """The catalog network called `name`.
 
     Raises:
@@ -48,3 +48,6 @@ def network(name: str) -> Network:
     if name not in NETWORKS:
         raise ValueError(f"no network is called '{name}'{nearest(name, list(NETWORKS))}")
     return NETWORKS[name]()
+
+
+network = get_network

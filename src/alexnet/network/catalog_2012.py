@@ -27,93 +27,80 @@ RELEASE = "computerhistory/AlexNet-Source-Code"
 
 
 def paper() -> Network:
-    """The network as the paper writes it: two towers, 224 pixels, ReLU then LRN with an undivided
-    alpha.
+    """The network as the paper writes it: two towers, 224 pixels, ReLU then LRN, alpha undivided.
 
     The map of 55 that its figure shows needs cuda-convnet's rounding, so that is its rule.
     """
+    small = Gaussian(0.01)
     layers: list[Layer] = [
         Input(name="data", shape=(3, 224, 224), source=f"{PAPER}, Figure 2"),
         Input(name="labels", shape=(1, 1, 1), content="labels"),
     ]
-
-    def norm(name: str, reads: str, tower: int) -> Layer:
-        return CrossMapNorm(
-            name=name,
-            reads=(reads,),
-            tower=tower,
-            size=5,
-            alpha=1e-4,
-            alpha_divided=False,
-            beta=0.75,
-            k=2.0,
-            source="§3.3: k = 2, n = 5, alpha = 1e-4, beta = 0.75",
-        )
-
-    def pool(name: str, reads: str, tower: int) -> Layer:
-        return MaxPool(
-            name=name,
-            reads=(reads,),
-            tower=tower,
-            window=Window(size=3, stride=2),
-            rule="cuda-convnet",
-            source="§3.4: s = 2, z = 3",
-        )
-
-    def stage(
-        number: int,
-        filters: int,
-        kernel: Kernel,
-        bias: Constant,
-        *,
-        both: bool,
-        tail: tuple[str, ...],
-    ) -> None:
-        """One convolutional layer in both towers, its ReLU and what follows it."""
+    rows = (
+        (1, ("data",), 48, Kernel(size=11, stride=4, initial=small), ZERO, (_norm, _pool)),
+        (2, ("pool1",), 128, Kernel(size=5, padding=2, initial=small), ONE, (_norm, _pool)),
+        (3, ("pool2a", "pool2b"), 192, Kernel(size=3, padding=1, initial=small), ZERO, ()),
+        (4, ("relu3",), 192, Kernel(size=3, padding=1, initial=small), ONE, ()),
+        (5, ("relu4",), 128, Kernel(size=3, padding=1, initial=small), ONE, (_pool,)),
+    )
+    for number, reads, filters, kernel, bias, tail in rows:
         for tower, letter in enumerate("ab"):
-            before = {1: "data", 2: "pool1", 3: "pool2", 4: "relu3", 5: "relu4"}[number]
-            reads = (
-                (before,) if number == 1 else tuple(before + x for x in ("ab" if both else letter))
-            )
-            layers.append(
-                Conv(
-                    name=f"conv{number}{letter}",
-                    reads=reads,
-                    tower=tower,
-                    filters=filters,
-                    kernels=(kernel,) * len(reads),
-                    rule="cuda-convnet",
-                    initial_bias=bias,
-                    source="§3.5; initial values §5",
-                )
-            )
-            layers.append(relu(f"relu{number}{letter}", f"conv{number}{letter}", tower))
-            last = f"relu{number}{letter}"
-            for what in tail:
-                make = norm if what == "norm" else pool
-                layers.append(make(f"{what}{number}{letter}", last, tower))
-                last = f"{what}{number}{letter}"
-
-    small = Gaussian(0.01)
-    stage(1, 48, Kernel(size=11, stride=4, initial=small), ZERO, both=False, tail=("norm", "pool"))
-    stage(2, 128, Kernel(size=5, padding=2, initial=small), ONE, both=False, tail=("norm", "pool"))
-    stage(3, 192, Kernel(size=3, padding=1, initial=small), ZERO, both=True, tail=())
-    stage(4, 192, Kernel(size=3, padding=1, initial=small), ONE, both=False, tail=())
-    stage(5, 128, Kernel(size=3, padding=1, initial=small), ONE, both=False, tail=("pool",))
+            own = reads if number in (1, 3) else tuple(read + letter for read in reads)
+            conv = _paper_conv(f"conv{number}{letter}", own, filters, kernel, bias, tower)
+            layers += [conv, relu(f"relu{number}{letter}", conv.name, tower)]
+            for make in tail:
+                layers.append(make(number, letter, layers[-1].name, tower))
     for number, before in ((6, "pool5"), (7, "drop6")):
         for tower, letter in enumerate("ab"):
             layers += _hidden_tower(number, letter, tower, (f"{before}a", f"{before}b"))
-    layers += [
-        FullyConnected(
-            name="fc8",
-            reads=("drop7a", "drop7b"),
-            outputs=1000,
-            initial=(small, small),
-            source="§3.5; initial values §5",
-        ),
-        *classify("fc8"),
-    ]
-    return Network("paper", tuple(layers), source=PAPER)
+    output = FullyConnected(
+        name="fc8",
+        reads=("drop7a", "drop7b"),
+        outputs=1000,
+        initial=(small, small),
+        source="§3.5; initial values §5",
+    )
+    return Network("paper", (*layers, output, *classify("fc8")), source=PAPER)
+
+
+def _paper_conv(
+    name: str, reads: tuple[str, ...], filters: int, kernel: Kernel, bias: Constant, tower: int
+) -> Conv:
+    return Conv(
+        name=name,
+        reads=reads,
+        tower=tower,
+        filters=filters,
+        kernels=(kernel,) * len(reads),
+        rule="cuda-convnet",
+        initial_bias=bias,
+        source="§3.5; initial values §5",
+    )
+
+
+def _norm(number: int, letter: str, reads: str, tower: int) -> Layer:
+    return CrossMapNorm(
+        name=f"norm{number}{letter}",
+        reads=(reads,),
+        tower=tower,
+        size=5,
+        alpha=1e-4,
+        alpha_divided=False,
+        beta=0.75,
+        k=2.0,
+        source="§3.3: k = 2, n = 5, alpha = 1e-4, beta = 0.75",
+    )
+
+
+def _pool(number: int, letter: str, reads: str, tower: int) -> Layer:
+    return MaxPool(
+        name=f"pool{number}{letter}",
+        reads=(reads,),
+        tower=tower,
+        window=Window(size=3, stride=2),
+        rule="cuda-convnet",
+        source="§3.4: s = 2, z = 3",
+    )
 
 
 def _hidden_tower(number: int, letter: str, tower: int, reads: tuple[str, ...]) -> list[Layer]:

@@ -1,4 +1,4 @@
-"""Networks made from networks: the same layers under another rule, or over another picture."""
+"""Networks made from networks: another size rule, another picture, another number of classes."""
 
 from __future__ import annotations
 
@@ -8,15 +8,17 @@ from typing import TypeVar
 from alexnet.network.layers import (
     AveragePool,
     Conv,
+    FullyConnected,
     Input,
     Kernel,
     Layer,
     Local,
+    LogisticLoss,
     MaxPool,
     Window,
 )
 from alexnet.network.sizes import Rule
-from alexnet.network.spec import Network
+from alexnet.network.spec import Network, NetworkError
 
 W = TypeVar("W", Kernel, Window)
 
@@ -60,3 +62,25 @@ def with_input(network: Network, side: int) -> Network:
         return layer
 
     return replace(network, layers=tuple(resized(layer) for layer in network))
+
+
+def with_classes(network: Network, classes: int) -> Network:
+    """The network with as many outputs in its last fully-connected layer as there are classes.
+
+    Losses that report a top-k error report one that exists.
+
+    Raises:
+        NetworkError: it has no fully-connected layer, or what follows does not fit.
+    """
+    last = next((x for x in reversed(network.layers) if isinstance(x, FullyConnected)), None)
+    if last is None:
+        raise NetworkError(f"network '{network.name}' has no fully-connected layer to give classes")
+
+    def widened(layer: Layer) -> Layer:
+        if isinstance(layer, FullyConnected) and layer == last:
+            return replace(layer, outputs=classes)
+        if isinstance(layer, LogisticLoss):
+            return replace(layer, top=min(layer.top, classes))
+        return layer
+
+    return replace(network, layers=tuple(widened(layer) for layer in network))

@@ -28,6 +28,7 @@ from alexnet.network.layers import (
     Layer,
     Local,
     LogisticLoss,
+    Loss,
     MaxPool,
     Norm,
     Softmax,
@@ -119,31 +120,37 @@ def place(layer: Layer, inputs: tuple[Shape, ...]) -> Placed:
             return _place_alike(inputs)
         case ElementwiseMax():
             return _place_alike(inputs)
+        case LogisticLoss() | CrossEntropyLoss() | BinaryCrossEntropyLoss() | SumOfSquaresLoss():
+            _check_loss(layer, inputs)
+            return Placed((1, 1, 1), "one cost per picture")
+        case _:
+            assert_never(layer)
+
+
+def _check_loss(layer: Loss, inputs: tuple[Shape, ...]) -> None:
+    match layer:
         case LogisticLoss():
-            _require(
-                len(inputs) == 2, f"reads {len(inputs)} layers; it reads labels, then a softmax"
-            )
+            count = len(inputs)
+            _require(count == 2, f"reads {count} layers; it reads labels, then a softmax")
+            labels, outputs = text(inputs[0]), elements(inputs[1])
             _require(
                 elements(inputs[0]) == 1,
-                f"its labels have shape {text(inputs[0])}; one label per picture is needed",
+                f"its labels have shape {labels}; one label per picture is needed",
             )
             _require(
-                1 <= layer.top <= elements(inputs[1]),
-                f"top is {layer.top}; it must lie in 1 … {elements(inputs[1])}, the classes",
+                1 <= layer.top <= outputs,
+                f"top is {layer.top}; it must lie in 1 … {outputs}, the classes",
             )
-            return Placed((1, 1, 1), "one cost per picture")
         case CrossEntropyLoss() | BinaryCrossEntropyLoss():
-            _require(
-                len(inputs) == 2, f"reads {len(inputs)} layers; it reads targets, then outputs"
-            )
+            count = len(inputs)
+            _require(count == 2, f"reads {count} layers; it reads targets, then outputs")
+            targets, outputs = text(inputs[0]), text(inputs[1])
             _require(
                 elements(inputs[0]) == elements(inputs[1]),
-                f"targets {text(inputs[0])} and outputs {text(inputs[1])} differ; make them alike",
+                f"targets {targets} and outputs {outputs} differ; make them alike",
             )
-            return Placed((1, 1, 1), "one cost per picture")
         case SumOfSquaresLoss():
             _one(inputs)
-            return Placed((1, 1, 1), "one cost per picture")
         case _:
             assert_never(layer)
 
@@ -165,9 +172,7 @@ def _same(shape: Shape) -> Placed:
 def _check_norm(layer: Norm) -> None:
     _require(layer.size >= 1, f"size is {layer.size}; it must be at least 1")
     _require(layer.alpha >= 0, f"alpha is {layer.alpha}; it must not be negative")
-    _require(
-        layer.k > 0, f"k is {layer.k}; it must be positive, or a dark region divides by zero"
-    )
+    _require(layer.k > 0, f"k is {layer.k}; it must be positive, or a dark region divides by zero")
 
 
 def _place_cross_map_norm(layer: CrossMapNorm, shape: Shape) -> Placed:

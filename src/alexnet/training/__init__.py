@@ -1,0 +1,1 @@
+"""How a network learns: recipes, schedules, the update rule, the run folder and the loop."""

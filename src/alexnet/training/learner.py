@@ -1,0 +1,168 @@
+"""A network in the act of learning: its module, its update rule and its batches, a step at a time.
+When to stop, to save or to classify is the loop's matter.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, cast
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from alexnet.evaluation import label_ranks
+from alexnet.formats import Checkpoint, TrainingState
+from alexnet.network.codec import encode
+from alexnet.network.spec import Network
+from alexnet.torch_net import NetworkModule, build, initial_arrays
+from alexnet.training.batches import Batch, Batches
+from alexnet.training.divergence import DivergedError, first_not_finite
+from alexnet.training.progress import Progress
+from alexnet.training.rates import RecipeError
+from alexnet.training.recipe import Recipe, recipe_hash
+from alexnet.training.schedule import factor
+from alexnet.training.update_rule import UpdateRule
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """What one step came to.
+
+    Attributes:
+        progress: after it.
+        loss: the objective of its batch, before the update.
+        lr: the recipe's rate times the schedule's factor.
+        seen: pictures in its batch.
+    """
+
+    progress: Progress
+    loss: float
+    lr: float
+    seen: int
+
+
+class Learner:
+    """Weights and velocities of `network`, and how they move."""
+
+    def __init__(
+        self,
+        network: Network,
+        recipe: Recipe,
+        batches: Batches,
+        arrays: Mapping[str, np.ndarray | Tensor],
+    ) -> None:
+        """Starts at rest with `arrays`; what the recipe freezes asks for no gradient.
+
+        Raises:
+            RecipeError: the recipe's layer patterns do not fit the network.
+        """
+        self.recipe, self.batches = recipe, batches
+        rates = recipe.rates(network)
+        module = build(network, arrays=arrays).to(batches.device)
+        # torch knows Module.to(memory_format=…), its stubs do not
+        self.module = cast(
+            "NetworkModule", cast("Any", module).to(memory_format=torch.channels_last)
+        )
+        parameters = dict(self.module.named_parameters())
+        for name, parameter in parameters.items():
+            parameter.requires_grad_(rates[name].lr != 0)
+        self.rule = UpdateRule(parameters, rates)
+
+    def step(self, progress: Progress, order: Tensor) -> Step:
+        """One update by the batch that follows `progress` in `order`.
+
+        Raises:
+            DivergedError: the loss is not finite; nothing was updated.
+        """
+        batch = self.batches.batch(order, progress.epoch, progress.step)
+        scale = self._factor(progress)
+        costs = self.module.costs(batch.images, batch.labels, generator=batch.draws)
+        loss = float(costs.objective.detach())
+        if not np.isfinite(loss):
+            again = self.batches.batch(order, progress.epoch, progress.step)
+            raise self._diverged("the loss", progress, again)
+        self.module.zero_grad(set_to_none=True)
+        costs.objective.backward()
+        self.rule.step(scale)
+        seen = len(batch.labels)
+        right = int((label_ranks(costs.outputs.flatten(1), batch.labels) < 1).sum())
+        return Step(
+            progress=progress.after_step(loss * seen, right, seen),
+            loss=loss,
+            lr=self.recipe.lr * scale,
+            seen=seen,
+        )
+
+    def checkpoint(self, progress: Progress) -> Checkpoint:
+        """All that a run needs to go on from `progress`; its arrays share the module's memory.
+
+        Raises:
+            DivergedError: a weight is not finite.
+        """
+        arrays = _arrays(dict(self.module.named_parameters()))
+        if not all(np.isfinite(array).all() for array in arrays.values()):
+            first = self.batches.batch(self.batches.order(0), 0, 0)
+            raise self._diverged("a weight", progress, first)
+        image = self.batches.mean_image
+        return Checkpoint(
+            network=self.module.network,
+            arrays=arrays,
+            contract=self.batches.contract,
+            classes=self.batches.pictures.classes,
+            notes=(f"trained by recipe {recipe_hash(self.recipe)}",),
+            mean_image=None if image is None else image.numpy(),
+            training=TrainingState(_arrays(self.rule.state_dict()), encode(progress)),
+        )
+
+    def restore(self, state: TrainingState) -> None:
+        """Takes over the velocities of a checkpoint whose arrays were those to start with."""
+        velocities = {name: torch.from_numpy(x) for name, x in state.velocities.items()}
+        self.rule.load_state_dict(velocities)
+
+    def _factor(self, progress: Progress) -> float:
+        """The schedule's factor in the middle of the step that follows."""
+        total = self.recipe.epochs * self.batches.steps
+        return factor(
+            self.recipe.schedule,
+            progress=(progress.total_steps + 0.5) / total,
+            epochs=self.recipe.epochs,
+            validation_errors=progress.validation_errors,
+        )
+
+    def _diverged(self, what: str, progress: Progress, batch: Batch) -> DivergedError:
+        where = first_not_finite(self.module, batch)
+        return DivergedError(
+            f"{what} is no longer finite at step {progress.total_steps + 1} (epoch"
+            f" {progress.epoch + 1}), at a learning rate of"
+            f" {self.recipe.lr * self._factor(progress):.3g}: {where}; a lower lr would be right"
+        )
+
+
+def first_arrays(
+    network: Network, seed: int, start: Checkpoint | None
+) -> tuple[dict[str, np.ndarray | Tensor], list[str]]:
+    """The weights to begin with, and the names of those that were drawn although there is a start.
+
+    Raises:
+        RecipeError: the start has no array that fits.
+    """
+    drawn: dict[str, np.ndarray | Tensor] = {**initial_arrays(network, seed=seed)}
+    if start is None:
+        return drawn, []
+    taken: dict[str, np.ndarray | Tensor] = {
+        name: start.arrays[name]
+        for name, array in drawn.items()
+        if name in start.arrays and start.arrays[name].shape == tuple(array.shape)
+    }
+    if not taken:
+        raise RecipeError(
+            f"no array of network '{start.network.name}' fits network '{network.name}' by name and"
+            " shape; start from a checkpoint that shares layers with it, or from none"
+        )
+    return drawn | taken, [name for name in drawn if name not in taken]
+
+
+def _arrays(tensors: Mapping[str, Tensor]) -> dict[str, np.ndarray]:
+    return {name: tensor.detach().cpu().numpy() for name, tensor in tensors.items()}

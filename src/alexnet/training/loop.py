@@ -1,0 +1,364 @@
+"""train(): a network learns from pictures by a recipe, straight down the page. How a step is made
+and what is kept of it are in `learner` and `run_folder`.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Literal
+
+import torch
+
+from alexnet.evaluation import EvaluationError, Tally, check_pictures, evaluate
+from alexnet.formats import Checkpoint, write
+from alexnet.images import PictureSet, hold_out
+from alexnet.network.shapes import elements
+from alexnet.network.spec import Network
+from alexnet.training import run_folder
+from alexnet.training.batches import Batches, measured_contract, padding_value
+from alexnet.training.events import EpochDone, Evaluating, Notice, Report, StepDone, silent
+from alexnet.training.learner import Learner, Step, first_arrays
+from alexnet.training.objective import with_loss
+from alexnet.training.progress import Progress, fingerprint, resumed_progress
+from alexnet.training.rates import RecipeError
+from alexnet.training.recipe import Recipe
+from alexnet.training.run_folder import CLOCK, RunFolder
+from alexnet.training.schedule import Plateau
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outcome:
+    """How a run ended.
+
+    Attributes:
+        finished: whether all epochs are done; otherwise it was asked to stop, and can be resumed.
+        epochs, steps: done in all.
+        checkpoint: the final one, or the one to resume from.
+        validation: after the last epoch, where there are validation pictures.
+        test: of a finished run, where there are test pictures.
+        message: a sentence for a person.
+    """
+
+    finished: bool
+    epochs: int
+    steps: int
+    checkpoint: Path
+    validation: Tally | None
+    test: Tally | None
+    message: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Intervals:
+    """When a run writes things down.
+
+    Attributes:
+        save_epochs: a checkpoint that later ones replace, every so many epochs.
+        save_steps: the same every so many steps within an epoch; None for never.
+        keep_epochs: a checkpoint that stays, every so many epochs; None for never.
+        row_steps: a row of metrics every so many steps.
+    """
+
+    save_epochs: int = 1
+    save_steps: int | None = None
+    keep_epochs: int | None = None
+    row_steps: int = 50
+
+
+class _Stopped(Exception):
+    """Somebody asked to stop."""
+
+
+def never() -> bool:
+    """Nobody asks to stop."""
+    return False
+
+
+def train(
+    network: Network,
+    pictures: PictureSet,
+    recipe: Recipe,
+    folder: Path,
+    *,
+    validation: PictureSet | None = None,
+    test: PictureSet | None = None,
+    start: Checkpoint | None = None,
+    resume: bool = False,
+    report: Report = silent,
+    stop: Callable[[], bool] = never,
+    intervals: Intervals = Intervals(),  # noqa: B008  # frozen
+    device: torch.device | str = "cpu",
+    clock: Callable[[], float] = time.perf_counter,
+) -> Outcome:
+    """Teaches `network` the labels of `pictures`, and writes all that happens into `folder`.
+
+    On one machine's CPU a run that was stopped and resumed gives the metrics and the weights, bit
+    for bit, of one that was not.
+
+    Args:
+        network: without a loss it is given one (`objective.with_loss`), and that is said.
+        pictures: at `recipe.picture_side(network)` pixels; also the source of the mean.
+        recipe: how to learn.
+        folder: of the run; it must hold none, or with `resume` this very one.
+        validation: classified after every epoch; None holds out the recipe's share of `pictures`.
+        test: classified once, at the end.
+        start: a checkpoint to begin with: arrays of the same name and shape are taken, the others
+            drawn; its input contract holds.
+        resume: go on from the newest whole checkpoint of `folder`.
+        report: what is told how it goes.
+        stop: asked after every step; when it says so, the run is saved and left.
+        intervals: how often things are written down.
+        device: where the network runs.
+        clock: seconds, for speeds.
+
+    Raises:
+        RunError, RecipeError, EvaluationError: folder, recipe or pictures do not fit.
+        DivergedError: the loss or a weight is no longer finite; nothing is saved from then on.
+    """
+    learned = _with_loss(network, report)
+    if validation is None and recipe.validation_share:
+        pictures, validation = hold_out(pictures, recipe.validation_share, recipe.seed)
+    newest = _newest(folder, recipe, learned, report, resume)
+    learner = _learner(learned, pictures, recipe, newest or start, torch.device(device), report)
+    _check(learner, validation, test)
+    run = _Run(learner, RunFolder(folder), validation, test, report, stop, clock, intervals)
+    if resume:
+        _go_on(run, newest)
+    else:
+        run_folder.create(folder, recipe, learned)
+        if start is not None:  # a resumed run must not need it again
+            _save(run, keep=False)
+    try:
+        while run.progress.epoch < recipe.epochs:
+            _finish_steps(run)
+            run.tally = _classify(run, "validation")
+            _end_epoch(run)
+        return _finish(run)
+    except _Stopped:
+        saved = _save(run, keep=False)
+        return _outcome(run, saved, None, f"stopped after step {run.progress.total_steps:,}")
+
+
+class _Run:
+    """A run that goes on: `progress` and `tally` (the last validation's) move, the rest stays."""
+
+    def __init__(
+        self,
+        learner: Learner,
+        folder: RunFolder,
+        validation: PictureSet | None,
+        test: PictureSet | None,
+        report: Report,
+        stop: Callable[[], bool],
+        clock: Callable[[], float],
+        intervals: Intervals,
+    ) -> None:
+        """Stands before the first step."""
+        self.learner, self.folder = learner, folder
+        self.validation, self.test = validation, test
+        self.report, self.stop, self.clock = report, stop, clock
+        self.intervals, self.began = intervals, clock()
+        self.progress = Progress(pictures=fingerprint(learner.batches.pictures))
+        self.tally: Tally | None = None
+
+    def add_row(self, row: dict[str, object], clock: dict[str, float]) -> None:
+        """Writes a row of metrics and counts it; what tells the time stands apart."""
+        seconds = self.clock() - self.began
+        self.folder.append({**row, CLOCK: {"seconds": seconds, **clock}})
+        self.progress = self.progress.with_row()
+
+
+def _with_loss(network: Network, report: Report) -> Network:
+    learned = with_loss(network)
+    if learned is not network:
+        report(Notice(f"network '{network.name}' has no loss; it learns by softmax and log-loss"))
+    return learned
+
+
+def _learner(
+    network: Network,
+    pictures: PictureSet,
+    recipe: Recipe,
+    start: Checkpoint | None,
+    device: torch.device,
+    report: Report,
+) -> Learner:
+    arrays, drawn = first_arrays(network, recipe.seed, start)
+    if drawn:
+        report(Notice(f"drawn anew, since the checkpoint has none that fit: {', '.join(drawn)}"))
+    if start is None:
+        contract, image = measured_contract(recipe, pictures)
+    else:
+        contract = start.contract
+        image = None if start.mean_image is None else torch.from_numpy(start.mean_image)
+    side = network.picture.shape[1]
+    padding = padding_value(recipe, pictures)
+    batches = Batches(pictures, recipe, side, contract, image, padding, device)
+    return Learner(network, recipe, batches, arrays)
+
+
+def _check(learner: Learner, validation: PictureSet | None, test: PictureSet | None) -> None:
+    """Whether the network can be shown all the pictures, and has an output for each label."""
+    network = learner.module.network
+    outputs = elements(network.shape(network.outputs.name))
+    for pictures in (learner.batches.pictures, validation, test):
+        if pictures is None:
+            continue
+        check_pictures(learner.module, pictures)
+        classes = max(int(pictures.labels.max()) + 1, len(pictures.classes))
+        if classes > outputs:
+            raise EvaluationError(
+                f"the pictures are of {classes} classes and network '{network.name}' has"
+                f" {outputs} outputs; it needs one for each"
+            )
+    if isinstance(learner.recipe.schedule, Plateau) and validation is None:
+        raise RecipeError("schedule plateau watches the validation error; set validation_share")
+
+
+def _newest(
+    path: Path, recipe: Recipe, network: Network, report: Report, resume: bool
+) -> Checkpoint | None:
+    """What to resume from; a new run looks only whether its folder is free, before long work."""
+    if not resume:
+        run_folder.check_free(path)
+        return None
+    folder = run_folder.reopen(path, recipe, network)
+    return folder.newest(lambda text: report(Notice(text)))
+
+
+def _go_on(run: _Run, newest: Checkpoint | None) -> None:
+    """Puts the run where its newest checkpoint was written, and forgets what came after."""
+    path = run.folder.path
+    if newest is None or newest.training is None:
+        run.report(Notice(f"{path}: holds no checkpoint yet; beginning at the first step"))
+    else:
+        run.learner.restore(newest.training)
+        pictures = run.learner.batches.pictures
+        run.progress = resumed_progress(newest.training.progress, pictures, str(path))
+        run.report(Notice(f"{path}: going on after step {run.progress.total_steps:,}"))
+    run.folder.truncate(run.progress.rows)
+
+
+def _finish_steps(run: _Run) -> None:
+    """The steps that are left of the epoch."""
+    batches, every = run.learner.batches, run.intervals
+    order = batches.order(run.progress.epoch)
+    began, shown = run.clock(), 0
+    while run.progress.step < batches.steps:
+        step = run.learner.step(run.progress, order)
+        run.progress = step.progress
+        shown += step.seen
+        speed = shown / max(run.clock() - began, 1e-9)
+        _tell_step(run, step, speed)
+        if run.stop():
+            raise _Stopped
+        if every.save_steps and run.progress.total_steps % every.save_steps == 0:
+            _save(run, keep=False)
+
+
+def _tell_step(run: _Run, step: Step, speed: float) -> None:
+    progress, recipe, batches = run.progress, run.learner.recipe, run.learner.batches
+    if progress.total_steps % run.intervals.row_steps == 0:
+        run.add_row(
+            {
+                "kind": "step",
+                "epoch": progress.epoch + 1,
+                "step": progress.total_steps,
+                "loss": step.loss,
+                "lr": step.lr,
+            },
+            {"images_per_second": speed},
+        )
+    pictures = len(batches.pictures)
+    left = (recipe.epochs - progress.epoch) * pictures - progress.seen
+    run.report(
+        StepDone(
+            epoch=progress.epoch + 1,
+            epochs=recipe.epochs,
+            step=progress.step,
+            steps=batches.steps,
+            loss=step.loss,
+            lr=step.lr,
+            images_per_second=speed,
+            seconds_left=left / speed,
+        )
+    )
+
+
+def _classify(run: _Run, what: Literal["validation", "test"]) -> Tally | None:
+    """How often the network is right about the pictures; None where there are none."""
+    pictures = run.validation if what == "validation" else run.test
+    if pictures is None:
+        return None
+
+    def tell(done: int, total: int) -> None:
+        run.report(Evaluating(what=what, done=done, total=total))
+        if run.stop():
+            raise _Stopped
+
+    batches = run.learner.batches
+    return evaluate(
+        run.learner.module,
+        pictures,
+        batches.contract,
+        mean_image=batches.mean_image,
+        progress=tell,
+    )
+
+
+def _end_epoch(run: _Run) -> None:
+    """The epoch's row of metrics, and its checkpoint where one is due."""
+    done, tally = run.progress, run.tally
+    loss, error = done.loss_sum / done.seen, (done.seen - done.right1) / done.seen
+    epoch, epochs = done.epoch + 1, run.learner.recipe.epochs
+    row: dict[str, object] = {
+        "kind": "epoch",
+        "epoch": epoch,
+        "step": done.total_steps,
+        "train_loss": loss,
+        "train_error": error,
+    }
+    if tally is not None:
+        row |= {"validation_error": tally.error1, "validation": asdict(tally)}
+    run.progress = done.after_epoch(None if tally is None else tally.error1)
+    run.add_row(row, {})
+    run.report(
+        EpochDone(epoch=epoch, epochs=epochs, train_loss=loss, train_error=error, validation=tally)
+    )
+    keep = run.intervals.keep_epochs is not None and epoch % run.intervals.keep_epochs == 0
+    if keep or epoch % run.intervals.save_epochs == 0 or epoch == epochs:
+        _save(run, keep=keep)
+
+
+def _finish(run: _Run) -> Outcome:
+    """The final checkpoint, and the test where there are pictures for it."""
+    whole = run.learner.checkpoint(run.progress)
+    write(replace(whole, training=None), run.folder.final)
+    tally = _classify(run, "test")
+    if tally is not None:
+        row = {"kind": "test", "test_error": tally.error1, "test": asdict(tally)}
+        run.add_row(row, {})
+    if run.tally is None:  # a finished run was resumed
+        run.tally = _classify(run, "validation")
+    return _outcome(run, run.folder.final, tally, f"finished {run.progress.epoch} epochs")
+
+
+def _save(run: _Run, *, keep: bool) -> Path:
+    return run.folder.save(
+        run.learner.checkpoint(run.progress), run.progress.total_steps, keep=keep
+    )
+
+
+def _outcome(run: _Run, checkpoint: Path, test: Tally | None, message: str) -> Outcome:
+    return Outcome(
+        finished=checkpoint == run.folder.final,
+        epochs=run.progress.epoch,
+        steps=run.progress.total_steps,
+        checkpoint=checkpoint,
+        validation=run.tally,
+        test=test,
+        message=message,
+    )

@@ -1,0 +1,95 @@
+"""The named recipes, each with what it is for and what it is taken from; variants by
+`dataclasses.replace`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from alexnet.network.spec import nearest
+from alexnet.training.rates import LayerRates, RecipeError
+from alexnet.training.recipe import Recipe
+from alexnet.training.schedule import OneCycle, Plateau
+
+PAPER = Recipe(
+    batch_size=128,
+    epochs=90,
+    lr=0.01,
+    bias_lr=0.01,
+    momentum=0.9,
+    weight_decay=0.0005,
+    bias_weight_decay=0.0005,
+    schedule=Plateau(divisor=10.0, patience_epochs=3, times=3),
+    layers=(),
+    crop_border_pixels=16,
+    crop_padding_pixels=0,
+    padding_value="mean",
+    mirror=True,
+    mean="image",
+    deviation=False,
+    pixel_maximum=255.0,
+    shuffled=True,
+    validation_share=0.02,
+    seed=0,
+)
+"""As the paper writes it (§2, §4.1, §5), for pictures of 256; it names one rate and one decay for
+all weights. Ours: the patience of three epochs, and 2% of the training pictures held out for the
+validation error where no validation set is given. Without the colour noise of §4.1."""
+
+DIGITS = replace(
+    PAPER,
+    batch_size=64,
+    epochs=20,
+    lr=0.05,
+    bias_lr=0.1,
+    weight_decay=0.001,
+    bias_weight_decay=0.0,
+    schedule=OneCycle(warm_up_share=0.2),
+    crop_border_pixels=0,
+    crop_padding_pixels=2,
+    padding_value="black",
+    mirror=False,
+    mean="channel",
+    deviation=True,
+    validation_share=0.1,
+)
+"""For the network `tiny` on scikit-learn's digits, enlarged to 24 pixels: shifted by less than a
+pixel of the original 8, never mirrored."""
+
+CIFAR = replace(
+    PAPER,
+    epochs=40,
+    lr=0.001,
+    bias_lr=0.002,
+    weight_decay=0.004,
+    bias_weight_decay=0.0,
+    schedule=OneCycle(warm_up_share=0.1),
+    layers=(LayerRates(layers="fc*", weight_decay=0.03),),
+    crop_border_pixels=0,
+    crop_padding_pixels=4,
+    validation_share=0.0,
+)
+"""For 32-pixel CIFAR nets such as `80sec`: rates and decays of layer-params-80sec.cfg, with crops
+padded by 4 and mirror images, which those files do not have."""
+
+CIFAR_18PCT = replace(CIFAR, layers=(LayerRates(layers="fc10", weight_decay=1.0),))
+"""The same for `18pct`, whose layer-params-18pct.cfg decays its one fully-connected layer by 1."""
+
+RECIPES: dict[str, Recipe] = {
+    "paper": PAPER,
+    "digits": DIGITS,
+    "cifar": CIFAR,
+    "cifar-18pct": CIFAR_18PCT,
+}
+"""Every named recipe, in the order in which they are listed."""
+
+
+def recipe(name: str) -> Recipe:
+    """The recipe called `name`.
+
+    Raises:
+        RecipeError: no such name; the message gives the nearest, or all of them.
+    """
+    if name not in RECIPES:
+        raise RecipeError(f"no recipe is called '{name}'{nearest(name, list(RECIPES))}")
+    return RECIPES[name]
