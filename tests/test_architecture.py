@@ -31,13 +31,15 @@ BELOW: dict[str, set[str]] = {
 }  # fmt: skip
 """Which rooms each room may import, DESIGN's ladder written out."""
 
-NETWORK_ORDER = [
-    "sizes", "layers", "shapes", "spec", "codec", "arithmetic", "contract", "edit", "towers",
-    "catalog_parts", "catalog_2012", "catalog_cifar", "catalog_frameworks", "catalog_tiny", "catalog",
-    "ledger",
-    "changes", "written", "derivations", "variants", "readings", "counts", "finds", "slips",
-    "forensics", "answer", "reconcile", "explain",
-]  # fmt: skip
+NETWORK_ORDER = """
+sizes layers shapes spec codec arithmetic contract edit assembly folding unfolding towers
+catalog_parts catalog_2012 catalog_cifar catalog_frameworks catalog_tiny catalog ledger tools
+changes written derivations variants readings counts finds slips forensics answer reconcile explain
+compare_profile compare_words compare_alone compare_stage compare_chain compare
+notebook_rows notebook_remarks notebook_results notebook_schedules notebook
+claims paper_parts paper_remarks paper_quantities paper_claims paper_protocol paper
+claims_quantities claims_file
+""".split()
 """Inside network/, a file imports only files that stand before it here."""
 
 STANDARD_ONLY = {"network", "terminal"}

@@ -80,6 +80,22 @@ def show(table: Table) -> None:
         out.print(Text(note))
 
 
+def show_entries(title: str, entries: Iterable[tuple[str, str, str]]) -> None:
+    """Prints (key, head, body) one below the other: the body wrapped and set in under its head."""
+    from rich.padding import Padding
+    from rich.text import Text
+
+    out = console()
+    out.print(Text(title, style="bold"))
+    listed = list(entries)
+    width = max((len(key) for key, _, _ in listed), default=0) + 2
+    for key, head, body in listed:
+        out.print()
+        out.print(Text(f"{key:<{width}}", style="bold") + Text(head))
+        if body:
+            out.print(Padding(Text(body), (0, 0, 0, width)))
+
+
 def markdown(table: Table) -> str:
     """A table as GitHub Markdown, title and notes as paragraphs around it."""
 

@@ -12,7 +12,7 @@ from typing import Annotated
 import typer
 
 from alexnet import terminal
-from alexnet.cli import account, draw, judge, learn
+from alexnet.cli import account, draw, judge, learn, numbers
 
 app = typer.Typer(
     name="alexnet",
@@ -33,6 +33,7 @@ def options(
 
 
 account.add(app)
+numbers.add(app)
 learn.add(app)
 judge.add(app)
 draw.add(app)

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from alexnet import terminal
-from alexnet.cli import tables
+from alexnet.cli import numbers, tables
 from alexnet.cli.open import open_network
 from alexnet.network.catalog import NETWORKS
 from alexnet.network.codec import to_json
@@ -23,7 +23,9 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 def add(app: typer.Typer) -> None:
     """Adds this file's verbs to the command line."""
     app.command("list", epilog="Example:  alexnet list")(list_networks)
-    app.command("explain", epilog="Example:  alexnet explain paper conv1")(explain)
+    app.command(
+        "explain", epilog="Examples:  alexnet explain paper conv1 · alexnet explain 253440"
+    )(explain)
 
 
 def list_networks(as_json: Json = False) -> None:
@@ -61,8 +63,19 @@ def _summary(account: Ledger) -> dict[str, object]:
 
 
 def explain(
-    network: Annotated[str, typer.Argument(help="A network's name or file.")],
+    what: Annotated[
+        str, typer.Argument(help="A network's name or file; or a number, or several with commas.")
+    ],
     layer: Annotated[str | None, typer.Argument(help="One layer, or a stage of twins.")] = None,
+    network: Annotated[
+        str, typer.Option(help="For a number: the network it may come from.")
+    ] = "paper",
+    of_layer: Annotated[
+        str | None, typer.Option("--layer", help="For a number: the layer it may belong to.")
+    ] = None,
+    printed_total: Annotated[
+        str | None, typer.Option("--total", help="For several numbers: the printed total.")
+    ] = None,
     rule: Annotated[
         str | None, typer.Option(help=f"Re-read it under {', '.join(RULES)}, or all of them.")
     ] = None,
@@ -75,8 +88,11 @@ def explain(
         bool, typer.Option("--spec", help="Print the description, to edit and read back.")
     ] = False,
 ) -> None:
-    """Account for a network: a row per layer, or one layer's numbers with their sentences."""
-    described = open_network(network)
+    """Account for a network or one of its layers; or say how a number comes about."""
+    if numbers.is_number(what):
+        numbers.explain_number(what, network, of_layer or layer, printed_total, as_json)
+        return
+    described = open_network(what)
     if pixels is not None:
         described = with_input(described, pixels)
     if rule == "all":
@@ -90,8 +106,8 @@ def explain(
         terminal.say(to_json(described, indent=1))
         return
     account = ledger(described)
-    if layer is not None:
-        _explain_layer(account, layer, as_json, as_markdown)
+    if layer or of_layer:
+        _explain_layer(account, layer or of_layer or "", as_json, as_markdown)
     elif as_json:
         terminal.print_json(as_tree(account))
     else:

@@ -1,0 +1,201 @@
+"""NetworkModule: a Network as one nn.Module, run layer by layer, with its activations by name and
+its costs; it neither draws weights nor updates them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from alexnet.network.layers import Activation, Conv, Dropout, Input, Layer, Loss
+from alexnet.network.spec import Network
+from alexnet.torch_net.layer_modules import layer_module
+from alexnet.torch_net.order import handed, readings, steps
+
+
+@dataclass(frozen=True, slots=True)
+class Costs:
+    """What one forward pass with labels costs.
+
+    Attributes:
+        objective: Σ over losses of coefficient · mean cost, a scalar to call `backward` on.
+        per_loss: the cost of each picture, (N,), by the loss layer's name; detached.
+        outputs: what the network's output layer says, (N, n) for a vector; detached.
+    """
+
+    objective: Tensor
+    per_loss: dict[str, Tensor]
+    outputs: Tensor
+
+
+class NetworkModule(nn.Module):
+    """Runs a Network; `build` makes one.
+
+    Each layer is a submodule of the layer's name, so parameters are called `conv1a.weight`,
+    `conv3a.weight_1`, `conv1a.bias`, as `alexnet.network.arithmetic.parameters` calls them.
+    Inside, every activation is (N, channels, height, width), a vector (N, n, 1, 1).
+    """
+
+    def __init__(self, network: Network, arrays: Mapping[str, Tensor]) -> None:
+        """Takes every learned array of `network`, by name; `build` checks them."""
+        super().__init__()
+        self.network = network
+        for layer in network:
+            if not isinstance(layer, Input):
+                prefix = f"{layer.name}."
+                own = {k.removeprefix(prefix): v for k, v in arrays.items() if k.startswith(prefix)}
+                # add_module refuses names that nn.Module uses itself, such as 'type'
+                self._modules[layer.name] = layer_module(layer, network, own)
+
+    def forward(
+        self,
+        picture: Tensor,
+        labels: Tensor | None = None,
+        *,
+        layers: Sequence[str] | None = None,
+        inputs: Mapping[str, Tensor] | None = None,
+        draws: Mapping[str, Tensor] | None = None,
+        generator: torch.Generator | None = None,
+    ) -> Tensor | dict[str, Tensor]:
+        """The outputs of the network, or the activations of the layers asked for.
+
+        Args:
+            picture: (N, channels, height, width), for the input that takes the picture.
+            labels: for the input that takes labels; needed only where losses are asked for.
+            layers: names of layers; what is returned is then a dict of their activations.
+            inputs: further inputs by name.
+            draws: dropout masks and noise by layer name, used in place of drawing.
+            generator: what dropout and noise are drawn from; None is torch's own.
+
+        Returns:
+            (N, n) for a vector, else (N, channels, height, width); losses (N,).
+
+        Raises:
+            ValueError: an unknown layer, a missing input, or a picture of the wrong shape.
+        """
+        wanted = [self.network.outputs.name] if layers is None else list(layers)
+        given = self._given(picture, labels, inputs or {})
+        found = self._run(given, wanted, draws or {}, generator)
+        return found[wanted[0]] if layers is None else found
+
+    def costs(
+        self,
+        picture: Tensor,
+        labels: Tensor | None = None,
+        *,
+        inputs: Mapping[str, Tensor] | None = None,
+        draws: Mapping[str, Tensor] | None = None,
+        generator: torch.Generator | None = None,
+    ) -> Costs:
+        """Runs the network up to its losses; arguments as in `forward`.
+
+        Raises:
+            ValueError: the network has no loss, or as `forward`.
+        """
+        losses = [layer for layer in self.network if isinstance(layer, Loss)]
+        if not losses:
+            raise ValueError(f"network '{self.network.name}' has no loss layer; nothing to cost")
+        outputs = self.network.outputs.name
+        given = self._given(picture, labels, inputs or {})
+        found = self._run(given, [*(x.name for x in losses), outputs], draws or {}, generator)
+        objective = found[outputs].new_zeros((), dtype=found[losses[0].name].dtype)
+        for loss in losses:
+            if loss.coefficient:  # 0 switches the gradient off, the cost is still reported
+                objective = objective + loss.coefficient * found[loss.name].mean()
+        per_loss = {loss.name: found[loss.name].detach() for loss in losses}
+        return Costs(objective, per_loss, found[outputs].detach())
+
+    def _given(
+        self, picture: Tensor, labels: Tensor | None, inputs: Mapping[str, Tensor]
+    ) -> dict[str, Tensor]:
+        """The inputs by name, each of the shape that its layer states."""
+        given = {self.network.picture.name: picture, **inputs}
+        for layer in self.network:
+            if isinstance(layer, Input) and layer.content == "labels" and labels is not None:
+                given.setdefault(layer.name, labels)
+        return {name: _accepted(self.network[name], value) for name, value in given.items()}
+
+    def _run(
+        self,
+        given: dict[str, Tensor],
+        wanted: list[str],
+        draws: Mapping[str, Tensor],
+        generator: torch.Generator | None,
+    ) -> dict[str, Tensor]:
+        """Walks the layers that `wanted` needs; drops each activation after its last reader."""
+        order = steps(self.network, wanted)
+        left = readings(order, self.network)
+        left.update(wanted)  # what is asked for has one reader more: the caller
+        values = dict[str, Tensor]()
+        for layer in order:
+            reads = handed(layer, self.network)
+            if isinstance(layer, Input):
+                values[layer.name] = _input(layer, given)
+            else:
+                extra = _drawn(layer, draws, generator) | self._overwriting(layer, left)
+                values[layer.name] = self._module(layer.name)(
+                    *(values[read] for read in reads), **extra
+                )
+            left.subtract(reads)
+            for read in reads:
+                if not left[read]:
+                    values.pop(read, None)
+        return {name: _shaped(self.network, name, values[name]) for name in wanted}
+
+    def _overwriting(self, layer: Layer, left: Mapping[str, int]) -> dict[str, Any]:
+        """relu may overwrite a convolution's output that nobody else reads, hooks included: the
+        convolution's own backward pass does not need it.
+        """
+        if not isinstance(layer, Activation) or layer.function != "relu":
+            return {}
+        below = self.network[layer.reads[0]]
+        alone = isinstance(below, Conv) and left[below.name] == 1
+        return {"in_place": alone and not self._module(below.name)._forward_hooks}
+
+    def _module(self, name: str) -> nn.Module:
+        """By the layer's name even where nn.Module has an attribute of that name."""
+        module = self._modules[name]
+        assert module is not None, "every layer but the inputs has a module"
+        return module
+
+
+def _accepted(layer: Layer, value: Tensor) -> Tensor:
+    """`value` as the input `layer` takes it; one of another shape is a ValueError."""
+    if not isinstance(layer, Input):
+        raise ValueError(f"layer '{layer.name}' is no input; it cannot be given")
+    if layer.shape == (1, 1, 1) and value.dim() == 1:
+        return value
+    vector = layer.shape[1:] == (1, 1) and tuple(value.shape[1:]) == layer.shape[:1]
+    if not vector and tuple(value.shape[1:]) != layer.shape:
+        raise ValueError(
+            f"input '{layer.name}' has shape {tuple(value.shape)}; it must be"
+            f" (N, {', '.join(map(str, layer.shape))})"
+        )
+    return value.reshape(-1, *layer.shape) if vector else value
+
+
+def _input(layer: Input, given: Mapping[str, Tensor]) -> Tensor:
+    if layer.name not in given:
+        how = "labels" if layer.content == "labels" else f"inputs={{'{layer.name}': …}}"
+        raise ValueError(f"input '{layer.name}' is needed and not given; pass {how}")
+    return given[layer.name]
+
+
+def _drawn(
+    layer: Layer, draws: Mapping[str, Tensor], generator: torch.Generator | None
+) -> dict[str, Any]:
+    """What the layers that draw are told to draw from."""
+    if isinstance(layer, Dropout) or (
+        isinstance(layer, Activation) and layer.function == "noisy-relu"
+    ):
+        return {"generator": generator, "draw": draws.get(layer.name)}
+    return {}
+
+
+def _shaped(network: Network, name: str, value: Tensor) -> Tensor:
+    """As callers see it: a vector's (N, n, 1, 1) as (N, n)."""
+    return value.flatten(1) if value.dim() == 4 and network.shape(name)[1:] == (1, 1) else value
