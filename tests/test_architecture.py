@@ -24,22 +24,70 @@ BELOW: dict[str, set[str]] = {
         "network", "formats", "numpy_net", "torch_net", "images", "evaluation", "training",
     },
     "cli": {
-        "network", "formats", "torch_net", "images", "evaluation", "training", "pictures", "terminal",
+        "network", "formats", "torch_net", "images", "evaluation", "training", "pictures",
+        "terminal",
     },
     "__main__": {"cli"},
     "__init__": {"network", "formats", "torch_net", "evaluation", "training"},
 }  # fmt: skip
 """Which rooms each room may import, DESIGN's ladder written out."""
 
-NETWORK_ORDER = """
-sizes layers shapes spec codec arithmetic contract edit assembly folding unfolding towers
-catalog_parts catalog_2012 catalog_cifar catalog_frameworks catalog_tiny catalog ledger tools
-changes written derivations variants readings counts finds slips forensics answer reconcile explain
-compare_profile compare_words compare_alone compare_stage compare_chain compare
-notebook_rows notebook_remarks notebook_results notebook_schedules notebook
-claims paper_parts paper_remarks paper_quantities paper_claims paper_protocol paper
-claims_quantities claims_file
-""".split()
+NETWORK_ORDER = [
+    "sizes",
+    "layers",
+    "shapes",
+    "spec",
+    "codec",
+    "arithmetic",
+    "contract",
+    "edit",
+    "assembly",
+    "folding",
+    "unfolding",
+    "towers",
+    "catalog_parts",
+    "catalog_2012",
+    "catalog_cifar",
+    "catalog_frameworks",
+    "catalog_tiny",
+    "catalog",
+    "ledger",
+    "memory",
+    "tool_rules",
+    "tools",
+    "changes",
+    "written",
+    "derivations",
+    "variants",
+    "readings",
+    "counts",
+    "finds",
+    "slips",
+    "forensics",
+    "answer",
+    "reconcile",
+    "explain",
+    "compare_profile",
+    "compare_words",
+    "compare_alone",
+    "compare_stage",
+    "compare_chain",
+    "compare",
+    "notebook_rows",
+    "notebook_remarks",
+    "notebook_results",
+    "notebook_schedules",
+    "notebook",
+    "claims",
+    "paper_parts",
+    "paper_remarks",
+    "paper_quantities",
+    "paper_claims",
+    "paper_protocol",
+    "paper",
+    "claims_quantities",
+    "claims_file",
+]
 """Inside network/, a file imports only files that stand before it here."""
 
 STANDARD_ONLY = {"network", "terminal"}

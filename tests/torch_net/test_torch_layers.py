@@ -135,8 +135,15 @@ def test_max_pool(what: str, memory_format: torch.memory_format) -> None:
     check(case(network(layer), coarse=True), memory_format=memory_format)  # maxima tie
 
 
+def in_small_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As large tensors are cut: along both axes, on two threads."""
+    monkeypatch.setattr("alexnet.torch_net.chunks.CHUNK", 45)
+    monkeypatch.setattr("alexnet.torch_net.chunks.SHARE", 100)
+    monkeypatch.setattr("torch.get_num_threads", lambda: 2)
+
+
 def test_max_pool_in_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("alexnet.torch_net.tied_pooling.CHUNK", 33)
+    in_small_chunks(monkeypatch)
     layer = MaxPool(name="y", reads=("x",), window=window(3, 2), rule="cuda-convnet")
     for memory_format in FORMATS:
         check(case(network(layer), coarse=True), memory_format=memory_format)
@@ -170,7 +177,7 @@ def test_cross_map_norm(
 
 
 def test_cross_map_norm_in_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("alexnet.torch_net.response_norm.CHUNK", 50)
+    in_small_chunks(monkeypatch)
     layer = CrossMapNorm(name="y", size=4, groups=2, alpha_divided=True, **NUMBERS)
     for memory_format in FORMATS:
         check(case(network(layer, shape=(6, 3, 5))), memory_format=memory_format)

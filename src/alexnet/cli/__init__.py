@@ -53,6 +53,8 @@ def run(arguments: list[str] | None = None) -> None:
         raise SystemExit(2) from None
     except typer.Abort:
         raise SystemExit(130) from None
+    except BrokenPipeError:
+        raise SystemExit(1) from None
     except (ValueError, OSError) as mistake:
         if "--debug" in given:
             raise
@@ -60,8 +62,6 @@ def run(arguments: list[str] | None = None) -> None:
         raise SystemExit(2) from None
     except KeyboardInterrupt:
         raise SystemExit(130) from None
-    except BrokenPipeError:
-        raise SystemExit(1) from None
     raise SystemExit(status if isinstance(status, int) else 0)
 
 

@@ -84,6 +84,9 @@ def explain(
     ] = None,
     as_json: Json = False,
     as_markdown: Annotated[bool, typer.Option("--markdown", help="Print Markdown.")] = False,
+    batch: Annotated[
+        int | None, typer.Option(help="Memory of a training step of this many pictures.")
+    ] = None,
     spec: Annotated[
         bool, typer.Option("--spec", help="Print the description, to edit and read back.")
     ] = False,
@@ -96,7 +99,7 @@ def explain(
     if pixels is not None:
         described = with_input(described, pixels)
     if rule == "all":
-        _print(tables.rules_table(described), as_markdown)
+        _print(tables.rules_table(described), as_markdown, as_json)
         return
     if rule is not None:
         if rule not in RULES:
@@ -104,6 +107,9 @@ def explain(
         described = with_rule(described, rule)
     if spec:
         terminal.say(to_json(described, indent=1))
+        return
+    if batch is not None:
+        _print(tables.memory_table(described, batch), as_markdown, as_json)
         return
     account = ledger(described)
     if layer or of_layer:
@@ -141,8 +147,11 @@ def find_rows(account: Ledger, name: str) -> tuple[Row, ...]:
     )
 
 
-def _print(table: terminal.Table, as_markdown: bool) -> None:
-    if as_markdown:
+def _print(table: terminal.Table, as_markdown: bool, as_json: bool = False) -> None:
+    if as_json:
+        names = [name.removeprefix("#") for name in table.columns]
+        terminal.print_json([dict(zip(names, row, strict=True)) for row in table.rows])
+    elif as_markdown:
         terminal.say(terminal.markdown(table))
     else:
         terminal.show(table)

@@ -164,7 +164,7 @@ def _show(event: Event, advance: terminal.Advance, quiet: bool) -> None:
                 f"training error {event.train_error:.2%}{validation}",
             )
         case Evaluating():
-            pass
+            advance(event.done, event.total, f"{event.what} pictures")
         case Notice():
             terminal.warn(event.text)
 

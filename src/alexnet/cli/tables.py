@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from alexnet.network.edit import with_rule
 from alexnet.network.ledger import Ledger, Row, Stage, ledger
+from alexnet.network.memory import training_memory
 from alexnet.network.shapes import text
 from alexnet.network.sizes import RULES
 from alexnet.network.spec import Network, NetworkError
@@ -124,6 +125,22 @@ def _ledger_under(network: Network, rule: str) -> Ledger | str:
         return ledger(with_rule(network, rule))  # type: ignore[arg-type]
     except NetworkError as error:
         return str(error)
+
+
+def memory_table(network: Network, batch_size: int) -> Table:
+    """What a training step with momentum needs, in single precision and mixed."""
+    found = [training_memory(network, batch_size, precision) for precision in ("fp32", "mixed")]
+    parts = ("weights", "gradients", "velocities", "activations", "peak")
+    return Table(
+        title=f"memory of a training step of {network.name} on {batch_size} pictures, in bytes",
+        columns=("what", "#fp32", "#mixed"),
+        rows=[(part, *(f"{getattr(m, part):,}" for m in found)) for part in parts],
+        notes=[
+            "activations: what the forward pass keeps; they go as the gradients come, so the peak "
+            "is less than the sum",
+            f"the peak is at {found[0].peak_at} (fp32) and {found[1].peak_at} (mixed)",
+        ],
+    )
 
 
 def story_table(account: Ledger, rows: tuple[Row, ...], name: str) -> Table:

@@ -6,7 +6,7 @@ y = x · D^-beta with D = k + a · Σ x², semantics section 4. Half precision i
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,9 +16,7 @@ from torch import Tensor, nn
 from torch.autograd.function import FunctionCtx, once_differentiable
 
 from alexnet.network.layers import ContrastNorm, CrossMapNorm, Norm, WithinMapNorm
-
-CHUNK = 1 << 17
-"""How many elements go through at a time on a CPU: what a core's second-level cache holds."""
+from alexnet.torch_net.chunks import Chunks, in_chunks
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,12 +128,16 @@ class _CrossMap(torch.autograd.Function):
         ctx.save_for_backward(x)
         ctx.formula = formula  # type: ignore[attr-defined]
         y = torch.empty_like(x)
-        squares = WindowSums(formula)
-        for part, target in _chunks(formula, x, y):
-            wide = _wide(part)
-            torch.mul(wide, wide, out=squares.place(wide))
-            powered = _power(_denominator(squares), formula.beta)
-            _into(target, torch.div, wide, squares.maps(powered))
+
+        def work(chunks: Chunks) -> None:
+            squares = WindowSums(formula)
+            for part, target in chunks:
+                wide = _wide(part)
+                torch.mul(wide, wide, out=squares.place(wide))
+                powered = _power(_denominator(squares), formula.beta)
+                _into(target, torch.div, wide, squares.maps(powered))
+
+        in_chunks(work, _sets(formula, x, y), x.shape[1] // formula.groups + formula.size // 2)
         return y
 
     @staticmethod
@@ -146,16 +148,21 @@ class _CrossMap(torch.autograd.Function):
         (x,), formula = ctx.saved_tensors, ctx.formula
         gradient = gradient.contiguous(memory_format=_layout(x))  # so that both are cut alike
         result = torch.empty_like(x)
-        squares, shares = WindowSums(formula), WindowSums(formula, mirrored=True)
         factor = -2 * formula.beta * formula.scale
-        for part, arriving, target in _chunks(formula, x, gradient, result):
-            part, arriving = _wide(part), _wide(arriving)
-            torch.mul(part, part, out=squares.place(part))
-            denominator = _denominator(squares)
-            direct = arriving / squares.maps(_power(denominator, formula.beta))
-            torch.div(direct * part, squares.maps(denominator), out=shares.place(part))
-            shared = shares.maps(shares.take())
-            _into(target, torch.addcmul, direct, part, shared, value=factor)
+
+        def work(chunks: Chunks) -> None:
+            squares, shares = WindowSums(formula), WindowSums(formula, mirrored=True)
+            for part, arriving, target in chunks:
+                part, arriving = _wide(part), _wide(arriving)
+                torch.mul(part, part, out=squares.place(part))
+                denominator = _denominator(squares)
+                direct = arriving / squares.maps(_power(denominator, formula.beta))
+                torch.div(direct * part, squares.maps(denominator), out=shares.place(part))
+                shared = shares.maps(shares.take())
+                _into(target, torch.addcmul, direct, part, shared, value=factor)
+
+        tensors = _sets(formula, x, gradient, result)
+        in_chunks(work, tensors, x.shape[1] // formula.groups + formula.size // 2)
         return result, None
 
 
@@ -180,18 +187,13 @@ def _layout(x: Tensor) -> torch.memory_format:
     return torch.contiguous_format if x.is_contiguous() else torch.channels_last
 
 
-def _chunks(formula: Formula, *tensors: Tensor) -> Iterator[tuple[Tensor, ...]]:
-    """The tensors as (sets of maps, maps in a set, units side by side), a few sets at a time."""
+def _sets(formula: Formula, *tensors: Tensor) -> tuple[Tensor, ...]:
+    """Views of the tensors as (sets of maps, maps in a set, units side by side)."""
     channels = tensors[0].shape[1] // formula.groups
     if tensors[0].is_contiguous():
         units = tensors[0].shape[2] * tensors[0].shape[3]
-        views = [t.view(-1, channels, units) for t in tensors]
-    else:
-        views = [t.permute(0, 2, 3, 1).view(-1, channels, 1) for t in tensors]
-    sets = views[0].shape[0]
-    if tensors[0].device.type == "cpu":
-        sets = max(1, CHUNK // views[0].shape[1:].numel())
-    return zip(*(view.split(sets) for view in views), strict=True)
+        return tuple(t.view(-1, channels, units) for t in tensors)
+    return tuple(t.permute(0, 2, 3, 1).view(-1, channels, 1) for t in tensors)
 
 
 class WindowSums:

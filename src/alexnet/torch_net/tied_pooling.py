@@ -4,7 +4,7 @@ the whole of it (semantics section 3). The forward pass is torch's own.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import math
 from dataclasses import dataclass
 from itertools import product
 from typing import Any
@@ -14,9 +14,7 @@ from torch import Tensor
 from torch.autograd.function import FunctionCtx, once_differentiable
 
 from alexnet.network.sizes import Side
-
-CHUNK = 1 << 16
-"""How many windows go through at a time on a CPU, so that what they need stays in its caches."""
+from alexnet.torch_net.chunks import Chunks, in_chunks
 
 
 class EveryMaximum(torch.autograd.Function):
@@ -49,23 +47,27 @@ class EveryMaximum(torch.autograd.Function):
         x, largest, gradient = (
             each.contiguous(memory_format=layout) for each in (x, largest, gradient)
         )
-        grid = Grid(ctx.sides, ctx.size, ctx.stride)
-        result = torch.empty_like(x) if grid.covers else torch.zeros_like(x)
-        for chunk in _chunks(x, largest, gradient, result):
-            grid.spread(*chunk)
+        sides, size, stride = ctx.sides, ctx.size, ctx.stride
+        covered = stride <= size and all(min(side.before, side.after) >= 0 for side in sides)
+        result = torch.empty_like(x) if covered else torch.zeros_like(x)
+
+        def work(chunks: Chunks) -> None:
+            grid = Grid(sides, size, stride)
+            for chunk in chunks:
+                grid.spread(*chunk)
+
+        line = math.prod(Grid(sides, size, stride).extent)
+        in_chunks(work, _sets(x, largest, gradient, result), line)
         return result, None, None, None, None
 
 
-def _chunks(*tensors: Tensor) -> Iterator[tuple[Tensor, ...]]:
-    """The tensors as (sets, rows, columns, channels side by side), a few sets at a time."""
+def _sets(*tensors: Tensor) -> tuple[Tensor, ...]:
+    """Views as (sets, rows, columns, channels side by side), all as the first lies in memory; one
+    channel in NCHW.
+    """
     if tensors[0].is_contiguous():
-        views = [t.flatten(0, 1).unsqueeze(-1) for t in tensors]
-    else:
-        views = [t.permute(0, 2, 3, 1) for t in tensors]
-    sets = views[0].shape[0]
-    if tensors[0].device.type == "cpu":
-        sets = max(1, CHUNK // views[1].shape[1:].numel())
-    return zip(*(view.split(sets) for view in views), strict=True)
+        return tuple(t.flatten(0, 1).unsqueeze(-1) for t in tensors)
+    return tuple(t.permute(0, 2, 3, 1) for t in tensors)
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +105,6 @@ class Grid:
         self.sides, self.size, self.stride = sides, size, stride
         reach = (size - 1) // stride
         self.extent = tuple(side.outputs + reach for side in sides)
-        self.covers = stride <= size and all(min(s.before, s.after) >= 0 for s in sides)
         self.shape = torch.Size()
 
     def spread(self, x: Tensor, largest: Tensor, gradient: Tensor, result: Tensor) -> None:

@@ -83,9 +83,9 @@ class Learner:
         if not np.isfinite(loss):
             again = self.batches.batch(order, progress.epoch, progress.step)
             raise self._diverged("the loss", progress, again)
-        self.module.zero_grad(set_to_none=True)
         costs.objective.backward()
         self.rule.step(scale)
+        self.module.zero_grad(set_to_none=True)  # here, so that no forward pass holds gradients
         seen = len(batch.labels)
         right = int((label_ranks(costs.outputs.flatten(1), batch.labels) < 1).sum())
         return Step(

@@ -69,12 +69,12 @@ CIFAR = replace(
     crop_padding_pixels=4,
     validation_share=0.0,
 )
-"""For 32-pixel CIFAR nets such as `80sec`: five times the rate of layer-params-80sec.cfg with a warm
-up, a quarter of its decay, and crops padded by 4 and mirror images, which those files do not have."""
+"""For 32-pixel CIFAR nets such as `80sec`: five times the rate of layer-params-80sec.cfg after a
+warm-up, a quarter of its decay, and crops padded by 4 and mirror images, which that file lacks."""
 
 CIFAR_18PCT = replace(CIFAR, epochs=60, layers=(LayerRates(layers="fc10", weight_decay=0.1),))
-"""The same for `18pct`, for longer; layer-params-18pct.cfg decays its one fully-connected layer by 1
-at a fifth of the rate."""
+"""The same for `18pct`, for longer; layer-params-18pct.cfg decays its one fully-connected layer by
+1 at a fifth of the rate."""
 
 RECIPES: dict[str, Recipe] = {
     "paper": PAPER,
