@@ -186,6 +186,11 @@ def test_a_network_without_an_input_is_refused() -> None:
         Network("test", ())
 
 
+def test_a_network_of_inputs_alone_has_no_outputs() -> None:
+    with pytest.raises(NetworkError, match="no layer that says anything"):
+        _ = Network("test", (PICTURE,)).outputs
+
+
 def test_asking_for_an_unknown_layer_names_the_nearest() -> None:
     with pytest.raises(NetworkError, match="did you mean 'conv'"):
         Network("test", (PICTURE, conv()))["conw"]

@@ -100,7 +100,10 @@ class Network:
     @property
     def outputs(self) -> Layer:
         """The last layer that is no loss: what the network says of a picture."""
-        return next(x for x in reversed(self.layers) if not isinstance(x, Loss | Input))
+        for layer in reversed(self.layers):
+            if not isinstance(layer, Loss | Input):
+                return layer
+        raise NetworkError(f"network '{self.name}' has no layer that says anything of a picture")
 
     @property
     def towers(self) -> tuple[int, ...]:
