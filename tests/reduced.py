@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from alexnet.network.catalog import network
+from alexnet.network.catalog import get_network as network
 from alexnet.network.edit import with_input
 from alexnet.network.layers import Conv, FullyConnected, Layer, Local, LogisticLoss
 from alexnet.network.spec import Network

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from alexnet.network.arithmetic import network_parameters
-from alexnet.network.catalog import NETWORKS, network
+from alexnet.network.catalog import NETWORKS
+from alexnet.network.catalog import get_network as network
 from alexnet.network.edit import with_input, with_rule
 from alexnet.network.layers import Local, WithinMapNorm
 from alexnet.network.ledger import as_tree, ledger, stem

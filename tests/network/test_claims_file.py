@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 
-from alexnet.network.catalog import network
-from alexnet.network.claims_file import ClaimsError, audit_file, read_claims
-from alexnet.network.claims_quantities import QUANTITIES, UNITS
+from alexnet.network.catalog import get_network as network
 from alexnet.network.codec import to_json
 from alexnet.network.paper import Finding, as_tree
+from alexnet.network.paper.own_claims import ClaimsError, audit_file, read_claims
+from alexnet.network.paper.own_quantities import QUANTITIES, UNITS
 
 EXAMPLE = Path(__file__).parents[2] / "docs" / "example-claims.json"
 

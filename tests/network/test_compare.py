@@ -8,9 +8,10 @@ from dataclasses import fields, replace
 
 import pytest
 
-from alexnet.network.catalog import NETWORKS, network
+from alexnet.network.catalog import NETWORKS
+from alexnet.network.catalog import get_network as network
 from alexnet.network.compare import as_tree, compare, differences
-from alexnet.network.compare_stage import Difference
+from alexnet.network.compare.stage import Difference
 from alexnet.network.layers import (
     Activation,
     AveragePool,

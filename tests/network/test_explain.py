@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from alexnet.network.catalog import NETWORKS, network
+from alexnet.network.catalog import NETWORKS
+from alexnet.network.catalog import get_network as network
 from alexnet.network.explain import COSTS, Answer, NumberError, as_tree, readings
 from alexnet.network.layers import (
     AveragePool,

@@ -2,7 +2,7 @@
 
 import pytest
 
-from alexnet.network.catalog import network
+from alexnet.network.catalog import get_network as network
 from alexnet.network.explain import NumberError, reconcile
 
 FIGURE_2 = ["253440", "186624", "64896", "64896", "43264", "4096", "4096", "1000"]

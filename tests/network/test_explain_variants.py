@@ -2,11 +2,12 @@
 
 import pytest
 
-from alexnet.network.catalog import NETWORKS, network
-from alexnet.network.changes import COSTS
-from alexnet.network.derivations import parts
+from alexnet.network.catalog import NETWORKS
+from alexnet.network.catalog import get_network as network
+from alexnet.network.explain.changes import COSTS
+from alexnet.network.explain.derivations import parts
+from alexnet.network.explain.variants import Variant, joined, variants, without_groups
 from alexnet.network.ledger import ledger
-from alexnet.network.variants import Variant, joined, variants, without_groups
 
 COUNTED = {
     "neurons": "neurons",

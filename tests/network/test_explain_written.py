@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from alexnet.network.written import NumberError, parse
+from alexnet.network.explain.written import NumberError, parse
 
 
 @pytest.mark.parametrize(

@@ -22,10 +22,10 @@ from alexnet.network.notebook import (
     runs_tree,
     schedule,
 )
-from alexnet.network.notebook_remarks import CIFAR_NOTES, REMARKS
-from alexnet.network.notebook_results import RUNS
-from alexnet.network.notebook_rows import Run, Schedule
-from alexnet.network.notebook_schedules import FORMULAS, SCHEDULES
+from alexnet.network.notebook.remarks import CIFAR_NOTES, REMARKS
+from alexnet.network.notebook.results import RUNS
+from alexnet.network.notebook.rows import Run, Schedule
+from alexnet.network.notebook.schedules import FORMULAS, SCHEDULES
 from alexnet.network.paper import matched_runs, results
 
 STATED = [run for run in RUNS if run.cases is not None]

@@ -9,8 +9,13 @@ from decimal import Decimal
 
 import pytest
 
-from alexnet.network.catalog import NETWORKS, network
-from alexnet.network.claims import (
+from alexnet.network.catalog import NETWORKS
+from alexnet.network.catalog import get_network as network
+from alexnet.network.edit import with_input
+from alexnet.network.layers import Conv, CrossMapNorm, Gaussian, Layer
+from alexnet.network.ledger import ledger
+from alexnet.network.paper import CLAIMS, Audit, Finding, as_tree, audit
+from alexnet.network.paper.claims import (
     GRAVITY,
     VERDICTS,
     Computed,
@@ -20,10 +25,6 @@ from alexnet.network.claims import (
     plain,
     printed,
 )
-from alexnet.network.edit import with_input
-from alexnet.network.layers import Conv, CrossMapNorm, Gaussian, Layer
-from alexnet.network.ledger import ledger
-from alexnet.network.paper import CLAIMS, Audit, Finding, as_tree, audit
 from alexnet.network.spec import Network
 
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 import torch
 
 from alexnet.network.arithmetic import network_parameters
-from alexnet.network.catalog import network
+from alexnet.network.catalog import get_network as network
 from alexnet.network.layers import (
     Constant,
     Conv,

@@ -6,7 +6,7 @@ from dataclasses import fields, replace
 
 import pytest
 
-from alexnet.network.catalog import network
+from alexnet.network.catalog import get_network as network
 from alexnet.training.rates import LayerRates, Rates, RecipeError
 from alexnet.training.recipe import (
     Recipe,
@@ -145,10 +145,13 @@ def test_the_paper_is_as_written() -> None:
     assert (paper.schedule.divisor, paper.schedule.times) == (10, 3)
 
 
-def test_cifar_decays_are_those_of_the_original_files() -> None:
+def test_cifar_rates_keep_the_proportions_of_the_original_files() -> None:
+    # layer-params-80sec.cfg: epsB twice epsW, no decay of biases, more decay in fc64 and fc10
     fast = recipe("cifar").rates(network("80sec"))
-    assert fast["conv2.weight"] == Rates(lr=recipe("cifar").lr, momentum=0.9, weight_decay=0.004)
+    weights, biases = fast["conv2.weight"], fast["conv2.bias"]
+    assert biases.lr == 2 * weights.lr and biases.weight_decay == 0
     assert (fast["fc64.weight"].weight_decay, fast["fc10.weight"].weight_decay) == (0.03, 0.03)
-    assert recipe("cifar-18pct").rates(network("18pct"))["fc10.weight"].weight_decay == 1.0
+    longer = recipe("cifar-18pct").rates(network("18pct"))
+    assert longer["fc10.weight"].weight_decay > longer["conv3.weight"].weight_decay
     with pytest.raises(RecipeError, match="did you mean 'cifar'"):
         recipe("cifra")

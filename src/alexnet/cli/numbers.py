@@ -17,7 +17,7 @@ from alexnet.network.catalog import NETWORKS
 from alexnet.network.codec import FORMAT
 
 if TYPE_CHECKING:
-    from alexnet.network.compare_stage import Difference
+    from alexnet.network.compare.stage import Difference
     from alexnet.network.paper import Audit
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
@@ -121,7 +121,7 @@ def audit(
 ) -> None:
     """Hold every number that the paper prints against a network; exit 1 if one is unexplained."""
     from alexnet.network import paper
-    from alexnet.network.claims_file import audit_file
+    from alexnet.network.paper.own_claims import audit_file
 
     if notebook:
         _print_notebook(as_json, as_markdown)
