@@ -23,12 +23,16 @@ if TYPE_CHECKING:
     from alexnet.formats import read as read
     from alexnet.formats import write as write
     from alexnet.torch_net import build as build
+    from alexnet.torch_net.from_module import arrays_of as arrays_of
+    from alexnet.torch_net.from_module import from_module as from_module
     from alexnet.training.loop import train as train
 
 LATE = {
     "Checkpoint": "alexnet.formats",
+    "arrays_of": "alexnet.torch_net.from_module",
     "build": "alexnet.torch_net",
     "evaluate": "alexnet.evaluation",
+    "from_module": "alexnet.torch_net.from_module",
     "read": "alexnet.formats",
     "train": "alexnet.training.loop",
     "write": "alexnet.formats",

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from alexnet import terminal
-from alexnet.cli import numbers, tables
+from alexnet.cli import numbers, tables, tools
 from alexnet.cli.open import open_network
 from alexnet.network.catalog import NETWORKS
 from alexnet.network.codec import to_json
@@ -87,6 +87,9 @@ def explain(
     batch: Annotated[
         int | None, typer.Option(help="Memory of a training step of this many pictures.")
     ] = None,
+    counters: Annotated[
+        bool, typer.Option("--tools", help="What other tools report for it, and by which rule.")
+    ] = False,
     spec: Annotated[
         bool, typer.Option("--spec", help="Print the description, to edit and read back.")
     ] = False,
@@ -110,6 +113,9 @@ def explain(
         return
     if batch is not None:
         _print(tables.memory_table(described, batch), as_markdown, as_json)
+        return
+    if counters:
+        tools.print_tools(described, as_json, as_markdown)
         return
     account = ledger(described)
     if layer or of_layer:

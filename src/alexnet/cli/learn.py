@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, get_args
 
 import typer
 
@@ -15,13 +15,14 @@ from alexnet.cli.tables import ledger_table
 from alexnet.network.edit import with_classes
 from alexnet.network.ledger import ledger
 from alexnet.network.shapes import elements
-from alexnet.network.spec import Network
+from alexnet.network.spec import Network, nearest
 
 if TYPE_CHECKING:
     from alexnet.evaluation import Tally
     from alexnet.formats import Checkpoint
     from alexnet.images import PictureSet, Source
     from alexnet.training.events import Event
+    from alexnet.training.learner import Precision
     from alexnet.training.loop import Outcome
     from alexnet.training.recipe import Recipe
 
@@ -56,6 +57,9 @@ def train(
     data_folder: Annotated[
         Path | None, typer.Option(help="Where data that go by a name lie.")
     ] = None,
+    precision: Annotated[
+        str, typer.Option(help="Of the arithmetic: fp32, or bf16 where the processor has it.")
+    ] = "fp32",
     as_json: Annotated[bool, typer.Option("--json", help="Print the outcome as JSON.")] = False,
 ) -> None:
     """Teach a network the pictures of DATA; writes a run folder. Ctrl-C saves and leaves."""
@@ -81,8 +85,19 @@ def train(
             resume=resume,
             report=lambda event: _show(event, advance, as_json),
             stop=stop,
+            precision=_precision(precision),
         )
     _conclude(outcome, described, folder, data, as_json)
+
+
+def _precision(text: str) -> Precision:
+    from alexnet.training.learner import Precision
+
+    known: tuple[Precision, ...] = get_args(Precision)
+    for precision in known:
+        if precision == text:
+            return precision
+    raise ValueError(f"no precision is called '{text}'{nearest(text, list(known))}")
 
 
 def _network(name: str | None, data: str, begun: Checkpoint | None) -> Network:

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any, Literal, cast
 
 import numpy as np
 import torch
@@ -24,6 +24,9 @@ from alexnet.training.rates import RecipeError
 from alexnet.training.recipe import Recipe, recipe_hash
 from alexnet.training.schedule import factor
 from alexnet.training.update_rule import UpdateRule
+
+Precision = Literal["fp32", "bf16"]
+"""Of the arithmetic in a step; weights, their gradients and velocities are always fp32."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,13 +55,14 @@ class Learner:
         recipe: Recipe,
         batches: Batches,
         arrays: Mapping[str, np.ndarray | Tensor],
+        precision: Precision = "fp32",
     ) -> None:
         """Starts at rest with `arrays`; what the recipe freezes asks for no gradient.
 
         Raises:
             RecipeError: the recipe's layer patterns do not fit the network.
         """
-        self.recipe, self.batches = recipe, batches
+        self.recipe, self.batches, self.precision = recipe, batches, precision
         rates = recipe.rates(network)
         module = build(network, arrays=arrays).to(batches.device)
         # torch knows Module.to(memory_format=…), its stubs do not
@@ -78,7 +82,10 @@ class Learner:
         """
         batch = self.batches.batch(order, progress.epoch, progress.step)
         scale = self._factor(progress)
-        costs = self.module.costs(batch.images, batch.labels, generator=batch.draws)
+        with torch.autocast(
+            batch.images.device.type, torch.bfloat16, enabled=self.precision == "bf16"
+        ):
+            costs = self.module.costs(batch.images, batch.labels, generator=batch.draws)
         loss = float(costs.objective.detach())
         if not np.isfinite(loss):
             again = self.batches.batch(order, progress.epoch, progress.step)

@@ -20,7 +20,7 @@ from alexnet.network.spec import Network
 from alexnet.training import run_folder
 from alexnet.training.batches import Batches, measured_contract, padding_value
 from alexnet.training.events import EpochDone, Evaluating, Notice, Report, StepDone, silent
-from alexnet.training.learner import Learner, Step, first_arrays
+from alexnet.training.learner import Learner, Precision, Step, first_arrays
 from alexnet.training.objective import with_loss
 from alexnet.training.progress import Progress, fingerprint, resumed_progress
 from alexnet.training.rates import RecipeError
@@ -91,6 +91,7 @@ def train(
     stop: Callable[[], bool] = never,
     intervals: Intervals = Intervals(),  # noqa: B008  # frozen
     device: torch.device | str = "cpu",
+    precision: Precision = "fp32",
     clock: Callable[[], float] = time.perf_counter,
 ) -> Outcome:
     """Teaches `network` the labels of `pictures`, and writes all that happens into `folder`.
@@ -112,6 +113,7 @@ def train(
         stop: asked after every step; when it says so, the run is saved and left.
         intervals: how often things are written down.
         device: where the network runs.
+        precision: of the arithmetic in a step; a resumed run gives equal figures at an equal one.
         clock: seconds, for speeds.
 
     Raises:
@@ -122,7 +124,8 @@ def train(
     if validation is None and recipe.validation_share:
         pictures, validation = hold_out(pictures, recipe.validation_share, recipe.seed)
     newest = _newest(folder, recipe, learned, report, resume)
-    learner = _learner(learned, pictures, recipe, newest or start, torch.device(device), report)
+    device = torch.device(device)
+    learner = _learner(learned, pictures, recipe, newest or start, device, precision, report)
     _check(learner, validation, test)
     run = _Run(learner, RunFolder(folder), validation, test, report, stop, clock, intervals)
     if resume:
@@ -184,6 +187,7 @@ def _learner(
     recipe: Recipe,
     start: Checkpoint | None,
     device: torch.device,
+    precision: Precision,
     report: Report,
 ) -> Learner:
     arrays, drawn = first_arrays(network, recipe.seed, start)
@@ -197,7 +201,7 @@ def _learner(
     side = network.picture.shape[1]
     padding = padding_value(recipe, pictures)
     batches = Batches(pictures, recipe, side, contract, image, padding, device)
-    return Learner(network, recipe, batches, arrays)
+    return Learner(network, recipe, batches, arrays, precision)
 
 
 def _check(learner: Learner, validation: PictureSet | None, test: PictureSet | None) -> None:
