@@ -6,19 +6,22 @@ BIN    := $(VENV)/bin
 .PHONY: run test setup golden clean
 
 run: setup
-	$(BIN)/alexnet train digits --run runs/digits --again
+	rm -rf runs/digits
+	$(BIN)/alexnet train digits --run runs/digits
 	$(BIN)/alexnet draw filters runs/digits
 	$(BIN)/alexnet draw curves runs/digits
 	$(BIN)/alexnet draw predictions runs/digits
 
 test: setup
-	$(BIN)/ruff check src tests
-	$(BIN)/ruff format --check src tests
+	$(BIN)/ruff check src tests benchmarks docs
+	$(BIN)/ruff format --check src tests benchmarks docs
 	$(BIN)/basedpyright
 	$(BIN)/python -m pytest
 
 golden: setup
-	$(BIN)/python -m pytest tests --update-golden
+	$(BIN)/python -m pytest tests/cli --update-golden
+	$(BIN)/python docs/make_paper.py
+	$(BIN)/python docs/blocks.py README.md
 
 setup: $(VENV)/.ready
 

@@ -23,6 +23,7 @@ from dataclasses import dataclass, replace
 from importlib import metadata
 
 import torch
+from results import record
 from torch import Tensor, nn
 
 import alexnet
@@ -377,10 +378,23 @@ def reconcile() -> bool:
         for tool in tools
     ]
     good = sum(one.agrees for one in held)
+    record(
+        "5-tools",
+        title="Other counters' numbers, by our rules and by the tools themselves",
+        command="python benchmarks/count_tools.py",
+        wanted="agreement to the unit",
+        columns=["tool", "version", "numbers", "agree"],
+        rows=[_agreement(tool, held) for tool in tools],
+    )
     notes.append(f"{good} of {len(held)} numbers agree to the unit (torch {torch.__version__})")
     columns = ("network", "tool", "what it prints", "#ours by its rule", "#theirs", "verdict")
     terminal.show(terminal.Table(columns=columns, rows=rows, notes=notes))
     return good == len(held)
+
+
+def _agreement(tool: str, held: list[Held]) -> list[str]:
+    own = [one for one in held if one.ours.tool == tool]
+    return [tool, metadata.version(tool), str(len(own)), str(sum(one.agrees for one in own))]
 
 
 # --- cold start -----------------------------------------------------------------------------------
@@ -426,6 +440,16 @@ def cold_start(pairs: int) -> None:
     times = [(timed(ours)[0], timed(theirs)[0]) for _ in range(pairs)]
     ratio = statistics.median(b / a for a, b in times)
     one, other = (statistics.median(column) for column in zip(*times, strict=True))
+    record(
+        "6-cold-start",
+        title="Cold start of the account",
+        command="python benchmarks/count_tools.py",
+        wanted="at least 10 times faster than torch and torchinfo for the same table",
+        columns=["alexnet explain paper --json", "torch + torchinfo", "ratio", "pairs"],
+        rows=[[f"{one:.3f} s", f"{other:.3f} s", f"{ratio:.1f}", str(pairs)]],
+        remark="Whole processes in interleaved pairs, medians; torchinfo reads a module on the "
+        "meta device, which is its fastest way.",
+    )
     terminal.say(
         f"cold start, median of {pairs} interleaved pairs: alexnet explain paper --json"
         f" {one:.3f} s, torch + torchinfo {other:.3f} s; ratio {ratio:.1f}"

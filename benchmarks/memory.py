@@ -17,6 +17,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from results import record
+
 from alexnet.network.catalog import get_network
 from alexnet.network.memory import training_memory
 from alexnet.network.spec import Network
@@ -95,7 +97,17 @@ def main() -> None:
         "#against live",
         "#against default",
     )
-    show(Table(title=f"a training step of {options.batch} pictures", columns=columns, rows=rows))
+    title = f"Memory of a training step of {options.batch} pictures: estimate and measurement"
+    show(Table(title=title, columns=columns, rows=rows))
+    record(
+        "4-memory",
+        title=title,
+        command=f"python benchmarks/memory.py --batch {options.batch}",
+        wanted="within 15% of the peak of a real step",
+        columns=[name.removeprefix("#") for name in columns],
+        rows=[list(row) for row in rows],
+        remark="Live: every freed block given back at once. Default: the C library keeps some.",
+    )
 
 
 if __name__ == "__main__":

@@ -54,6 +54,12 @@ def train(
         Path | None, typer.Option(help="Where the run is written (default: runs/DATA-NETWORK).")
     ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the run there.")] = False,
+    save_every: Annotated[
+        int, typer.Option(min=1, help="A checkpoint to resume from every so many epochs.")
+    ] = 1,
+    keep_every: Annotated[
+        int | None, typer.Option(min=1, help="One that stays every so many epochs.")
+    ] = None,
     data_folder: Annotated[
         Path | None, typer.Option(help="Where data that go by a name lie.")
     ] = None,
@@ -63,6 +69,7 @@ def train(
     as_json: Annotated[bool, typer.Option("--json", help="Print the outcome as JSON.")] = False,
 ) -> None:
     """Teach a network the pictures of DATA; writes a run folder. Ctrl-C saves and leaves."""
+    from alexnet.training.loop import Intervals
     from alexnet.training.loop import train as learn
     from alexnet.training.stopping import stop_on_signals
 
@@ -85,6 +92,7 @@ def train(
             resume=resume,
             report=lambda event: _show(event, advance, as_json),
             stop=stop,
+            intervals=Intervals(save_epochs=save_every, keep_epochs=keep_every),
             precision=_precision(precision),
         )
     _conclude(outcome, described, folder, data, as_json)
