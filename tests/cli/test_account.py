@@ -194,3 +194,17 @@ def test_explain_answers_without_numpy_or_torch() -> None:
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stderr.strip() == "[]"
     assert re.search(r"659,272\s+60,965,224", done.stdout)
+
+
+def test_other_tools_numbers_are_told_with_their_rules(capsys: pytest.CaptureFixture[str]) -> None:
+    printed = told(capsys, "explain", "one_weird_trick", "--tools")
+    assert re.search(r"torchinfo.*Total mult-adds\s+714,682,664", printed)
+    tree: Any = json.loads(told(capsys, "explain", "one_weird_trick", "--tools", "--json"))
+    assert "714188480" in json.dumps(tree)
+
+
+def test_memory_of_a_training_step(capsys: pytest.CaptureFixture[str]) -> None:
+    rows: Any = json.loads(told(capsys, "explain", "paper", "--batch", "128", "--json"))
+    figures = {row["what"]: row["fp32"] for row in rows}
+    assert figures["weights"] == f"{4 * 60_965_224:,}"
+    assert "give 1 or more" in mistake(capsys, "explain", "paper", "--batch", "0")[0]

@@ -311,3 +311,13 @@ def test_checkpoints_are_kept_at_intervals(tmp_path: Path) -> None:
         "step-00000014-latest.safetensors",
         "step-00000015-latest.safetensors",
     ]
+
+
+def test_bf16_learns_as_fp32_does_at_first(tmp_path: Path) -> None:
+    losses: dict[str, list[float]] = {}
+    for precision in ("fp32", "bf16"):
+        train(NETWORK, pictures(), RECIPE, tmp_path / precision, precision=precision)
+        rows = RunFolder(tmp_path / precision).rows()
+        losses[precision] = [row["train_loss"] for row in rows if row["kind"] == "epoch"]  # type: ignore[misc]
+    assert losses["bf16"] != losses["fp32"]
+    assert losses["bf16"] == pytest.approx(losses["fp32"], rel=0.05)
