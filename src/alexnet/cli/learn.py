@@ -81,7 +81,7 @@ def train(
     folder = run or Path("runs") / f"{Path(data).stem}-{described.name}"
     pictures, test = _load(source, described, chosen)
     _say(as_json, f"learning {described.name} from {len(pictures):,} pictures; run in {folder}")
-    with terminal.bar("training") as advance, stop_on_signals() as stop:
+    with terminal.bar("training", "steps") as advance, stop_on_signals() as stop:
         outcome = learn(
             described,
             pictures,

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from alexnet import terminal
 from alexnet.network.spec import Network
-from alexnet.network.tools import ToolCount, as_tree, tool_counts
+
+if TYPE_CHECKING:
+    from alexnet.network.tools import ToolCount
 
 
 def print_tools(network: Network, as_json: bool, as_markdown: bool) -> None:
@@ -15,6 +18,8 @@ def print_tools(network: Network, as_json: bool, as_markdown: bool) -> None:
     Raises:
         NetworkError: a layer that the tools do not know; it is named.
     """
+    from alexnet.network.tools import as_tree, tool_counts
+
     counts = tool_counts(network)
     if as_json:
         terminal.print_json(as_tree(counts))
