@@ -54,6 +54,11 @@ def test_the_whole_product(tmp_path: Path) -> None:
     }
 
 
+def test_every_public_name_is_there() -> None:
+    for name in alexnet.__all__:
+        assert getattr(alexnet, name)
+
+
 def test_a_mistake_is_one_sentence() -> None:
     with pytest.raises(ValueError, match="did you mean 'paper'"):
         alexnet.get_network("papre")

@@ -22,6 +22,11 @@ if TYPE_CHECKING:
     from alexnet.formats import Checkpoint as Checkpoint
     from alexnet.formats import read as read
     from alexnet.formats import write as write
+    from alexnet.network.compare import compare as compare
+    from alexnet.network.explain import readings as readings
+    from alexnet.network.paper import audit as audit
+    from alexnet.network.towers import fold as fold
+    from alexnet.network.towers import unfold as unfold
     from alexnet.torch_net import build as build
     from alexnet.torch_net.from_module import arrays_of as arrays_of
     from alexnet.torch_net.from_module import from_module as from_module
@@ -30,14 +35,19 @@ if TYPE_CHECKING:
 LATE = {
     "Checkpoint": "alexnet.formats",
     "arrays_of": "alexnet.torch_net.from_module",
+    "audit": "alexnet.network.paper",
     "build": "alexnet.torch_net",
+    "compare": "alexnet.network.compare",
     "evaluate": "alexnet.evaluation",
+    "fold": "alexnet.network.towers",
     "from_module": "alexnet.torch_net.from_module",
     "read": "alexnet.formats",
+    "readings": "alexnet.network.explain",
     "train": "alexnet.training.loop",
+    "unfold": "alexnet.network.towers",
     "write": "alexnet.formats",
 }
-"""Public names that need numpy or torch, and where each lives."""
+"""Public names that come when first asked for, and where each lives."""
 
 __all__ = [
     "NETWORKS",

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from alexnet.network.arithmetic import network_parameters
-from alexnet.network.catalog import NETWORKS
+from alexnet.network.catalog import NETWORKS, get_network
 from alexnet.network.layers import (
     Activation,
     CrossMapNorm,
@@ -270,3 +270,10 @@ def test_exports(name: str) -> None:
     picture = given.tensors()["data"]
     exported = torch.export.export(module, (picture,))
     assert torch.allclose(exported.module()(picture), module(picture), rtol=1e-9)
+
+
+def test_a_catalog_name_is_enough() -> None:
+    module = build("80sec")
+    assert module.network == get_network("80sec")
+    with pytest.raises(ValueError, match="did you mean '80sec'"):
+        build("80secs")

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from alexnet.network.arithmetic import Parameter, network_parameters
+from alexnet.network.catalog import get_network
 from alexnet.network.layers import Constant, FanInGaussian, FanInUniform, Gaussian
 from alexnet.network.spec import Network, nearest
 from alexnet.torch_net.network_module import NetworkModule
@@ -20,7 +21,7 @@ Array = np.ndarray | Tensor
 
 
 def build(
-    network: Network,
+    network: Network | str,
     *,
     seed: int | None = 0,
     arrays: Mapping[str, Array] | None = None,
@@ -29,7 +30,7 @@ def build(
     """A module that runs `network`, on the CPU and in training mode.
 
     Args:
-        network: what to run.
+        network: what to run; a text is a catalog network's name.
         seed: of the first weights; None draws others every time. Not used where arrays are given.
         arrays: every learned array by name, as `arithmetic.network_parameters` lists them; copied.
         dtype: of the module's parameters.
@@ -37,6 +38,8 @@ def build(
     Raises:
         ValueError: arrays are missing, superfluous or of the wrong shape; each is named.
     """
+    if isinstance(network, str):
+        network = get_network(network)
     if arrays is None:
         return NetworkModule(network, initial_arrays(network, seed=seed, dtype=dtype))
     return NetworkModule(network, _checked(network, arrays, dtype))
