@@ -107,7 +107,7 @@ def overfit(pictures: str, epochs: int, lr: float) -> None:
     words = [x for key, value in settings.items() for x in ("--set", f"{key}={value}")]
     with tempfile.TemporaryDirectory() as folder:
         command = ["train", pictures, "--network", "paper", "--recipe", "paper"]
-        command += ["--precision", "bf16"]
+        command += ["--precision", "bf16", "--save-every", str(epochs)]
         alexnet(*command, *words, "--run", f"{folder}/run")
         rows = [row for row in metrics(Path(folder) / "run") if row["kind"] == "epoch"]
     peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * 1024

@@ -108,7 +108,8 @@ def _how_many_parameters(accounts: dict[str, Ledger]) -> str:
 All three, of different networks. As written and as run, in two towers: {count["paper"]:,}.
 Torchvision's single tower: {count["one_weird_trick"]:,}. The paper's widths with every layer
 connected to all of the one before, as the CS231n notes read it: {count["cs231n"]:,}. The one-GPU
-net of §3.2: {count["one_gpu"]:,}. The abstract's 60 million rounds the first.
+net of §3.2: {count["one_gpu"]:,}. The abstract's 60 million cuts the first to two figures; rounded,
+it would be 61.
 
 {told("explain", "60 million", "--network", "paper")}"""
 
@@ -306,8 +307,7 @@ def _filled(answer: str) -> str:
     for index in range(0, len(parts), 2):
         paragraphs = parts[index].split("\n\n")
         parts[index] = "\n\n".join(
-            p if p.strip()[:1] in ("#", "|", "`", "*", "") or "  \n" in p else prose(p)
-            for p in paragraphs
+            p if p.strip()[:1] in ("#", "|", "`", "*", "-", "") else prose(p) for p in paragraphs
         )
     return "".join(parts)
 

@@ -6,7 +6,7 @@ import json
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
@@ -26,6 +26,7 @@ class Table:
         columns: headings; one that begins with '#' holds numbers and is set to the right.
         rows: cells as text, one per column.
         footer: a last row set apart, usually the totals.
+        dispensable: columns that may go where the terminal is too narrow, the first one first.
         notes: lines below it.
     """
 
@@ -33,6 +34,7 @@ class Table:
     columns: Sequence[str]
     rows: Sequence[Sequence[str]]
     footer: Sequence[str] = ()
+    dispensable: Sequence[str] = ()
     notes: Sequence[str] = field(default=())
 
 
@@ -52,6 +54,8 @@ def say(line: str = "") -> None:
 
 def show(table: Table) -> None:
     """Prints a table."""
+    out = console()
+    table, gone = _narrowed(table, out.width)
     from rich import box
     from rich.table import Table as Grid
     from rich.text import Text
@@ -64,20 +68,52 @@ def show(table: Table) -> None:
         pad_edge=False,
     )
     footer = table.footer or [""] * len(table.columns)
-    for name, last in zip(table.columns, footer, strict=True):
+    for index, (name, last) in enumerate(zip(table.columns, footer, strict=True)):
         right = name.startswith("#")
+        whole = right or index == 0  # names and numbers are never cut
         grid.add_column(
             Text(name.removeprefix("#")),
             Text(last),
             justify="right" if right else "left",
-            no_wrap=right,
+            no_wrap=whole,
+            min_width=_least(table, index) if whole else None,
         )
     for row in table.rows:
         grid.add_row(*(Text(cell) for cell in row))
-    out = console()
     out.print(grid)
     for note in table.notes:
         out.print(Text(note))
+    if gone:
+        out.print(Text(f"left out for want of width: {', '.join(gone)}; --json has all"))
+
+
+SEPARATOR = 3
+"""Blanks between two columns."""
+
+
+def _least(table: Table, index: int) -> int:
+    """The width of a column in which nothing is wrapped or cut."""
+    lines = [table.columns, *table.rows, *([table.footer] if table.footer else [])]
+    return max(len(line[index].removeprefix("#")) for line in lines)
+
+
+def _narrowed(table: Table, width: int) -> tuple[Table, list[str]]:
+    """The table without as many dispensable columns as it takes to fit, and which those are."""
+    gone: list[str] = []
+    for name in table.dispensable:
+        widths = [_least(table, index) for index in range(len(table.columns))]
+        if sum(widths) + SEPARATOR * len(widths) <= width:
+            break
+        place = [column.removeprefix("#") for column in table.columns].index(name)
+        keep = [index for index in range(len(table.columns)) if index != place]
+        table = replace(
+            table,
+            columns=[table.columns[i] for i in keep],
+            rows=[[row[i] for i in keep] for row in table.rows],
+            footer=[table.footer[i] for i in keep] if table.footer else (),
+        )
+        gone.append(name)
+    return table, gone
 
 
 def show_entries(title: str, entries: Iterable[tuple[str, str, str]]) -> None:
@@ -108,7 +144,7 @@ def markdown(table: Table) -> str:
     if table.footer:
         lines.append(line(f"**{cell}**" if cell else "" for cell in table.footer))
     head = [f"**{table.title}**", ""] if table.title else []
-    tail = ["", *(f"{note}  " for note in table.notes)] if table.notes else []
+    tail = ["", *(f"- {note}" for note in table.notes)] if table.notes else []
     return "\n".join([*head, *lines, *tail]) + "\n"
 
 

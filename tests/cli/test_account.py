@@ -205,6 +205,82 @@ def test_other_tools_numbers_are_told_with_their_rules(capsys: pytest.CaptureFix
 
 def test_memory_of_a_training_step(capsys: pytest.CaptureFixture[str]) -> None:
     rows: Any = json.loads(told(capsys, "explain", "paper", "--batch", "128", "--json"))
-    figures = {row["what"]: row["fp32"] for row in rows}
-    assert figures["weights"] == f"{4 * 60_965_224:,}"
+    figures = {row["precision"]: row for row in rows}
+    assert figures["fp32"]["weights"] == 4 * 60_965_224
+    assert figures["mixed"]["activations"] * 2 == figures["fp32"]["activations"]
     assert "give 1 or more" in mistake(capsys, "explain", "paper", "--batch", "0")[0]
+
+
+def test_rules_as_json_keep_every_layer_under_its_name(capsys: pytest.CaptureFixture[str]) -> None:
+    tree: Any = json.loads(told(capsys, "explain", "paper", "--rule", "all", "--json"))
+    sides = {rule: found["output_shape"]["conv1a"][1] for rule, found in tree["rules"].items()}
+    assert sides == {"torch": 54, "caffe": 54, "cuda-convnet": 55, "same": 56, "valid": 54}
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["explain", "253440", "--rule", "torch"],
+        ["explain", "253440", "--batch", "8"],
+        ["explain", "253440", "--total", "650000"],
+        ["explain", "253440,186624", "--layer", "conv1"],
+        ["explain", "paper", "--total", "5"],
+        ["explain", "paper", "conv1", "--rule", "all"],
+        ["explain", "paper", "conv1", "--batch", "8"],
+        ["explain", "paper", "--batch", "8", "--tools"],
+        ["explain", "paper", "--network", "caffe"],
+    ],
+)
+def test_an_option_without_a_say_is_refused(
+    words: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    sentence, _ = mistake(capsys, *words)
+    assert "go with" in sentence or "goes with" in sentence
+
+
+def test_a_narrow_terminal_loses_columns_in_order_and_never_digits(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("alexnet.terminal.PLAIN_WIDTH", 80)
+    printed = told(capsys, "explain", "paper")
+    assert "…" not in printed
+    assert re.search(r"total\s+659,272\s+60,965,224\s+724,406,816", printed)
+    assert "left out for want of width: unshared, kind" in printed
+    assert "cuda-convnet" in told(capsys, "explain", "paper", "--rule", "all")
+
+
+def test_unlike_layers_of_two_towers_are_no_twins(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    tree: Any = json.loads(told(capsys, "explain", "tiny", "--spec"))
+    for layer in tree["layers"]:
+        if layer["name"] == "conv1a":
+            layer["kernels"][0] |= {"size": 3, "padding": 1}
+    path = tmp_path / "uneven.json"
+    path.write_text(json.dumps(tree))
+    figures: Any = json.loads(told(capsys, "explain", str(path), "--json"))
+    weights = {x["name"]: x["weights"] for x in figures["layers"]}
+    assert (weights["conv1a"], weights["conv1b"]) == (12 * 9, 12 * 25)
+    assert re.search(r"weights\s+108 ", told(capsys, "explain", str(path), "conv1a"))
+    assert "has no layer 'conv1'" in mistake(capsys, "explain", str(path), "conv1")[0]
+    told(capsys, "explain", str(path), "--rule", "all")
+
+
+def test_odd_files_are_refused_without_a_traceback(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    path = tmp_path / "net.json"
+    path.write_text("[" * 100_000)
+    assert "net.json" in mistake(capsys, "audit", str(path))[0]
+    tree: Any = json.loads(told(capsys, "explain", "80sec", "--spec"))
+    path.write_text(json.dumps(tree | {"layers": tree["layers"][:1]}))
+    assert "no layer with weights to audit" in mistake(capsys, "audit", str(path))[0]
+    for tower in (-57, 26, 10**30):
+        tree["layers"][2]["tower"] = tower
+        path.write_text(json.dumps(tree))
+        assert "towers are counted from 0 to 25" in mistake(capsys, "explain", str(path))[0]
+
+
+def test_without_a_verb_the_help_is_the_answer(capsys: pytest.CaptureFixture[str]) -> None:
+    assert "Commands" in told(capsys)
+    assert told(capsys, "--version").strip()

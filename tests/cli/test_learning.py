@@ -56,6 +56,39 @@ def test_evaluation_agrees_with_the_run(
     assert judged["error_top1"] == rows[-1]["test_error"]
 
 
+def test_evaluation_shows_the_centre_of_pictures_fitted_as_in_the_run(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run_words = ["train", "digits", "--run", str(tmp_path / "run"), "--json", "--set", "epochs=2"]
+    run_words += ["--set", "crop_border_pixels=4", "--set", "crop_padding_pixels=0"]
+    assert outcome(*run_words, "--set", "seed=3") == 0
+    trained: Any = json.loads(capsys.readouterr().out)
+    assert outcome("evaluate", str(tmp_path / "run"), "--json") == 0
+    judged: Any = json.loads(capsys.readouterr().out)[0]
+    assert judged["error_top1"] == trained["test"]["error_top1"]
+    assert judged["right_top5"] == trained["test"]["right_top5"]
+
+
+def test_the_test_pictures_of_a_split_folder_are_the_same_for_every_seed(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in ("a", "b"):
+        (tmp_path / "data" / name).mkdir(parents=True)
+        for i in range(20):
+            noise = np.random.default_rng([i, len(name)]).integers(0, 255, (24, 24), np.uint8)
+            Image.fromarray(noise).save(tmp_path / "data" / name / f"{i}.png")
+    words = ["train", str(tmp_path / "data"), "--network", "tiny", "--recipe", "digits"]
+    words += ["--run", str(tmp_path / "run"), "--set", "epochs=1", "--set", "seed=5", "--json"]
+    assert outcome(*words) == 0
+    trained: Any = json.loads(capsys.readouterr().out)
+    assert (
+        outcome("evaluate", str(tmp_path / "run"), "--data", str(tmp_path / "data"), "--json") == 0
+    )
+    captured = capsys.readouterr()
+    assert json.loads(captured.out)[0]["error_top1"] == trained["test"]["error_top1"]
+    assert "split by seed 0" in captured.err
+
+
 def test_predictions_name_classes_and_report_what_is_no_picture(
     digits_run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -115,6 +148,9 @@ def test_a_checkpoint_is_where_another_run_begins(
         (["train", "digits", "--set", "lr=fast"], "lr"),
         (["train", "digits", "--network", "tinny"], "did you mean 'tiny'"),
         (["train", "digits", "--run", "RUN"], "holds a run already"),
+        (["train", "digits", "--precision", "fp8"], "no precision is called 'fp8'"),
+        (["draw", "curves", "nowhere"], "nowhere: holds no run"),
+        (["evaluate", ""], "no such checkpoint"),
         (["evaluate", "nowhere"], "nowhere: no such checkpoint"),
         (["evaluate", "RUN", "--data", "nowhere"], "nowhere"),
         (["predict", "RUN", "nowhere.png"], "none of the files is a picture"),

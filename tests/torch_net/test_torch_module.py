@@ -277,3 +277,19 @@ def test_a_catalog_name_is_enough() -> None:
     assert module.network == get_network("80sec")
     with pytest.raises(ValueError, match="did you mean '80sec'"):
         build("80secs")
+
+
+@pytest.mark.parametrize("mode", [torch.inference_mode, torch.no_grad, torch.enable_grad])
+def test_shares_on_threads_of_their_own_give_what_one_thread_gives(mode: Any) -> None:
+    network = get_network("tiny")  # its first norm has 12·24·24 numbers a picture and tower
+    module, pictures = build(network).eval(), torch.randn(256, 1, 24, 24)
+    before = torch.get_num_threads()
+    try:
+        found: list[Tensor] = []
+        for threads in (1, 2, 3):
+            torch.set_num_threads(threads)
+            with mode():
+                found.append(module(pictures))
+    finally:
+        torch.set_num_threads(before)
+    assert all(torch.allclose(found[0], other, atol=1e-6) for other in found[1:])

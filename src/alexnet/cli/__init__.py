@@ -6,7 +6,9 @@ Heavy imports stand inside the verbs, so that `alexnet explain` answers at once.
 from __future__ import annotations
 
 import difflib
+import io
 import sys
+from importlib.metadata import PackageNotFoundError, version
 from typing import Annotated
 
 import typer
@@ -25,9 +27,22 @@ app = typer.Typer(
 )
 
 
+def _print_version(asked: bool) -> None:
+    if asked:
+        try:
+            terminal.say(version("alexnet"))
+        except PackageNotFoundError:
+            terminal.say("not installed; running from its source")
+        raise typer.Exit
+
+
 @app.callback()
 def options(
     debug: Annotated[bool, typer.Option("--debug", help="Show a traceback on errors.")] = False,
+    show_version: Annotated[
+        bool,
+        typer.Option("--version", callback=_print_version, is_eager=True, help="Show the version."),
+    ] = False,
 ) -> None:
     """The 2012 ImageNet network: build it, train it, account for every number, look at it."""
 
@@ -45,24 +60,35 @@ def run(arguments: list[str] | None = None) -> None:
     A person's mistake (any ValueError) is one `error:` and one `try:` line and exit status 2; with
     --debug the traceback too.
     """
-    given = sys.argv[1:] if arguments is None else arguments
+    words = sys.argv[1:] if arguments is None else arguments
+    given = [word for word in words if word != "--debug"]
+    _write_what_the_stream_can()
     try:
         status = app(args=given, prog_name="alexnet", standalone_mode=False)
     except typer.TyperException as mistake:
-        terminal.error(_usage(mistake.format_message(), given), _help(given))
-        raise SystemExit(2) from None
+        message = mistake.format_message()
+        if message:  # without a verb the help was the answer
+            terminal.error(_usage(message, given), _help(given))
+        raise SystemExit(2 if message else 0) from None
     except typer.Abort:
         raise SystemExit(130) from None
     except BrokenPipeError:
         raise SystemExit(1) from None
     except (ValueError, OSError) as mistake:
-        if "--debug" in given:
+        if "--debug" in words:
             raise
         terminal.error(_sentence(mistake), getattr(mistake, "remedy", "") or _help(given))
         raise SystemExit(2) from None
     except KeyboardInterrupt:
         raise SystemExit(130) from None
     raise SystemExit(status if isinstance(status, int) else 0)
+
+
+def _write_what_the_stream_can() -> None:
+    """Where the output's encoding has no '→' or '·', a '?' stands for it."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
 
 
 def _verbs() -> list[str]:
@@ -82,6 +108,9 @@ def _usage(message: str, given: list[str]) -> str:
 
 def _help(given: list[str]) -> str:
     verb = next((word for word in given if word in _verbs()), None)
+    if verb == "draw":
+        figures = [word for word in given if word in draw.FIGURES]
+        verb = " ".join([verb, *figures[:1]])
     return f"alexnet {verb} --help" if verb else "alexnet --help"
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 from typing import Annotated
 
 import typer
@@ -15,7 +16,7 @@ from alexnet.network.codec import to_json
 from alexnet.network.edit import with_input, with_rule
 from alexnet.network.ledger import Ledger, Row, as_tree, ledger
 from alexnet.network.sizes import RULES
-from alexnet.network.spec import NetworkError, nearest
+from alexnet.network.spec import Network, NetworkError, nearest
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
@@ -68,8 +69,8 @@ def explain(
     ],
     layer: Annotated[str | None, typer.Argument(help="One layer, or a stage of twins.")] = None,
     network: Annotated[
-        str, typer.Option(help="For a number: the network it may come from.")
-    ] = "paper",
+        str | None, typer.Option(help="For a number: where it may come from (default: paper).")
+    ] = None,
     of_layer: Annotated[
         str | None, typer.Option("--layer", help="For a number: the layer it may belong to.")
     ] = None,
@@ -95,31 +96,75 @@ def explain(
     ] = False,
 ) -> None:
     """Account for a network or one of its layers; or say how a number comes about."""
+    given = {
+        "a layer": layer or of_layer,
+        "--network": network,
+        "--total": printed_total,
+        "--rule": rule,
+        "--input": pixels,
+        "--batch": batch,
+        "--tools": counters,
+        "--spec": spec,
+    }
     if numbers.is_number(what):
-        numbers.explain_number(what, network, of_layer or layer, printed_total, as_json)
+        _refuse_others(given, "a number", {"a layer", "--network", "--total"})
+        asked = network or "paper"
+        numbers.explain_number(what, asked, layer or of_layer, printed_total, as_json, as_markdown)
         return
     described = open_network(what)
     if pixels is not None:
         described = with_input(described, pixels)
     if rule == "all":
-        _print(tables.rules_table(described), as_markdown, as_json)
+        _refuse_others(given, "--rule all", {"--rule", "--input"})
+        _print_rules(described, as_json, as_markdown)
         return
     if rule is not None:
         if rule not in RULES:
             raise NetworkError(f"no size rule is called '{rule}'{nearest(rule, [*RULES, 'all'])}")
         described = with_rule(described, rule)
+    changes = {"--rule", "--input"}
     if spec:
+        _refuse_others(given, "--spec", {"--spec", *changes})
         terminal.say(to_json(described, indent=1))
-        return
-    if batch is not None:
-        _print(tables.memory_table(described, batch), as_markdown, as_json)
-        return
-    if counters:
+    elif batch is not None:
+        _refuse_others(given, "--batch", {"--batch", *changes})
+        _print_memory(described, batch, as_json, as_markdown)
+    elif counters:
+        _refuse_others(given, "--tools", {"--tools", *changes})
         tools.print_tools(described, as_json, as_markdown)
-        return
-    account = ledger(described)
-    if layer or of_layer:
-        _explain_layer(account, layer or of_layer or "", as_json, as_markdown)
+    else:
+        _refuse_others(given, "a network", {"a layer", *changes})
+        _print_account(ledger(described), layer or of_layer, as_json, as_markdown)
+
+
+def _refuse_others(given: dict[str, object], what: str, allowed: set[str]) -> None:
+    """An option that has no say in what is printed is refused, rather than passed over.
+
+    Raises:
+        ValueError: one was given.
+    """
+    for name, value in given.items():
+        if value not in (None, False) and name not in allowed:
+            raise ValueError(f"{name} does not go with {what}; leave one of them out")
+
+
+def _print_rules(network: Network, as_json: bool, as_markdown: bool) -> None:
+    if as_json:
+        terminal.print_json(tables.rules_tree(network))
+    else:
+        _print(tables.rules_table(network), as_markdown)
+
+
+def _print_memory(network: Network, batch: int, as_json: bool, as_markdown: bool) -> None:
+    if as_json:
+        terminal.print_json([asdict(found) for found in tables.memories(network, batch)])
+    else:
+        _print(tables.memory_table(network, batch), as_markdown)
+
+
+def _print_account(account: Ledger, layer: str | None, as_json: bool, as_markdown: bool) -> None:
+    if layer:
+        _explain_layer(account, layer, as_json, as_markdown)
     elif as_json:
         terminal.print_json(as_tree(account))
     else:
@@ -153,11 +198,8 @@ def find_rows(account: Ledger, name: str) -> tuple[Row, ...]:
     )
 
 
-def _print(table: terminal.Table, as_markdown: bool, as_json: bool = False) -> None:
-    if as_json:
-        names = [name.removeprefix("#") for name in table.columns]
-        terminal.print_json([dict(zip(names, row, strict=True)) for row in table.rows])
-    elif as_markdown:
+def _print(table: terminal.Table, as_markdown: bool) -> None:
+    if as_markdown:
         terminal.say(terminal.markdown(table))
     else:
         terminal.show(table)

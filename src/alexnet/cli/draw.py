@@ -17,6 +17,7 @@ Checkpoint = Annotated[str, typer.Argument(help="A run folder or a checkpoint fi
 Out = Annotated[
     Path | None, typer.Option(help="The file to write (default: in the run folder, or here).")
 ]
+FIGURES = ("filters", "curves", "predictions")
 SHOWN = 12
 """Pictures in a figure of predictions."""
 
@@ -52,8 +53,11 @@ def curves(
 ) -> None:
     """Draw the training loss and the errors of runs, epoch by epoch."""
     from alexnet.pictures.curves import draw_curves
-    from alexnet.training.run_folder import RunFolder
+    from alexnet.training.run_folder import RunFolder, holds_run
 
+    for run in runs:
+        if not holds_run(run):
+            raise ValueError(f"{run}: holds no run; give a folder that 'alexnet train' wrote")
     rows = {str(run): RunFolder(run).rows() for run in runs}
     _write(draw_curves(rows), out, str(runs[0]), "curves.png")
 

@@ -36,40 +36,40 @@ def evaluate(
     as_json: Json = False,
 ) -> None:
     """Count how often each checkpoint is right about the test pictures of DATA."""
-    rows: list[tuple[str, Checkpoint, Tally]] = []
+    rows: list[tuple[str, Checkpoint, Tally, int]] = []
     for name in checkpoints:
         checkpoint = open_checkpoint(name)
-        rows.append((name, checkpoint, _judge(checkpoint, data, data_folder)))
+        rows.append((name, checkpoint, *_judge(checkpoint, data, data_folder)))
     if as_json:
         terminal.print_json(
             [
-                {
-                    "checkpoint": name,
-                    "network": c.network.name,
-                    "data": data,
-                    **(tally_tree(t) or {}),
-                }
-                for name, c, t in rows
+                {"checkpoint": name, "network": c.network.name, "data": data, "left_out": out}
+                | (tally_tree(t) or {})
+                for name, c, t, out in rows
             ]
         )
         return
-    for name, checkpoint, tally in rows:
-        terminal.say(f"{name}: {checkpoint.network.name} on {data}: error {tally_text(tally)}")
+    for name, checkpoint, tally, out in rows:
+        left = f"; {out:,} pictures could not be decoded and are left out" if out else ""
+        on = f"{name}: {checkpoint.network.name} on {data}"
+        terminal.say(f"{on}: error {tally_text(tally)}{left}")
 
 
-def _judge(checkpoint: Checkpoint, data: str, data_folder: Path | None) -> Tally:
+def _judge(checkpoint: Checkpoint, data: str, data_folder: Path | None) -> tuple[Tally, int]:
+    """How often it is right, and how many pictures could not be decoded."""
     from alexnet.evaluation import evaluate as count
     from alexnet.torch_net import build
 
     pictures = _test_pictures(checkpoint, data, data_folder)
     with terminal.bar("evaluating") as advance:
-        return count(
+        tally = count(
             build(checkpoint.network, arrays=checkpoint.arrays),
             pictures,
             checkpoint.contract,
             mean_image=checkpoint.mean_image,
             progress=advance,
         )
+    return tally, len(pictures.rejected)
 
 
 def _test_pictures(checkpoint: Checkpoint, data: str, data_folder: Path | None) -> PictureSet:
@@ -77,9 +77,11 @@ def _test_pictures(checkpoint: Checkpoint, data: str, data_folder: Path | None) 
     from alexnet.images import load, open_source
 
     source = open_source(data, data_folder=data_folder)
+    if source.note:
+        terminal.warn(source.note)
     if not len(source.test):
         raise ValueError(f"{data}: has no test pictures ({source.note})")
-    channels, side, _ = checkpoint.network.picture.shape
+    channels, side = _fitting(checkpoint)
     with terminal.bar("decoding") as advance:
         pictures = load(source.test, channels=channels, side=side, progress=advance)
     for rejected in pictures.rejected:
@@ -109,6 +111,12 @@ def test_guesses(checkpoint: Checkpoint, data: str, data_folder: Path | None) ->
         )
         for image, label, likely in zip(pictures.images, pictures.labels, found, strict=True)
     ]
+
+
+def _fitting(checkpoint: Checkpoint) -> tuple[int, int]:
+    """Channels, and the side in pixels to which pictures are fitted; their centre is shown."""
+    channels, side, _ = checkpoint.network.picture.shape
+    return channels, side + 2 * checkpoint.contract.border_pixels
 
 
 def _relabelled(pictures: PictureSet, checkpoint: Checkpoint, data: str) -> PictureSet:
@@ -161,7 +169,7 @@ def _decode(
     """Each picture at the network's side, by name; and the files that are none, with the reason."""
     from alexnet.images.decode import PictureError, decode, fit
 
-    channels, side, _ = checkpoint.network.picture.shape
+    channels, side = _fitting(checkpoint)
     shown: list[tuple[str, object]] = []
     failed: list[tuple[str, str]] = []
     for path in paths:

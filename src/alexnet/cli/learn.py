@@ -71,16 +71,22 @@ def train(
     """Teach a network the pictures of DATA; writes a run folder. Ctrl-C saves and leaves."""
     from alexnet.training.loop import Intervals
     from alexnet.training.loop import train as learn
+    from alexnet.training.run_folder import check_free
     from alexnet.training.stopping import stop_on_signals
 
+    arithmetic = _precision(precision)
     begun = open_checkpoint(start) if start else None
     described = _network(network, data, begun)
     chosen = _recipe(recipe, settings or [], data)
-    source = _open_source(data, data_folder, chosen)
-    described = _fitted(described, source)
     folder = run or Path("runs") / f"{Path(data).stem}-{described.name}"
+    if not resume:
+        check_free(folder)
+    source = _open_source(data, data_folder)
+    described = _fitted(described, source)
     pictures, test = _load(source, described, chosen)
-    _say(as_json, f"learning {described.name} from {len(pictures):,} pictures; run in {folder}")
+    held = f", {chosen.validation_share:.0%} held out" if chosen.validation_share else ""
+    shown = f"{len(pictures):,} pictures{held}"
+    _say(as_json, f"learning {described.name} from {shown}; run in {folder}")
     with terminal.bar("training", "steps") as advance, stop_on_signals() as stop:
         outcome = learn(
             described,
@@ -93,7 +99,7 @@ def train(
             report=lambda event: _show(event, advance, as_json),
             stop=stop,
             intervals=Intervals(save_epochs=save_every, keep_epochs=keep_every),
-            precision=_precision(precision),
+            precision=arithmetic,
         )
     _conclude(outcome, described, folder, data, as_json)
 
@@ -121,10 +127,11 @@ def _recipe(name: str | None, settings: list[str], data: str) -> Recipe:
     return with_settings(recipe(name or FOR_DATA.get(data, ("", "paper"))[1]), settings)
 
 
-def _open_source(data: str, data_folder: Path | None, recipe: Recipe) -> Source:
+def _open_source(data: str, data_folder: Path | None) -> Source:
+    """The data; a folder's split into training and test is the data's own, whatever the seed."""
     from alexnet.images import open_source
 
-    source = open_source(data, data_folder=data_folder, seed=recipe.seed)
+    source = open_source(data, data_folder=data_folder)
     if source.note:
         terminal.warn(source.note)
     return source
@@ -227,9 +234,10 @@ def tally_tree(tally: Tally | None) -> dict[str, object] | None:
     return tally and {
         "seen": tally.seen,
         "right_top1": tally.right1,
-        f"right_top{tally.top}": tally.right5,
+        "right_top5": tally.right5,
         "error_top1": tally.error1,
-        f"error_top{tally.top}": tally.error5,
+        "error_top5": tally.error5,
+        "top": tally.top,
     }
 
 

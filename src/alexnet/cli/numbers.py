@@ -41,14 +41,24 @@ def is_number(text: str) -> bool:
 
 
 def explain_number(
-    text: str, network: str, layer: str | None, total: str | None, as_json: bool
+    text: str,
+    network: str,
+    layer: str | None,
+    total: str | None,
+    as_json: bool,
+    as_markdown: bool,
 ) -> None:
     """Prints the readings that yield a number, or how a list of numbers hangs together."""
     from alexnet.network.explain import as_tree, readings
 
     if "," in text.strip(",") and not GROUPED.fullmatch(text.strip()):
-        _reconcile([part for part in text.split(",") if part.strip()], network, total, as_json)
+        if layer:
+            raise ValueError("a layer does not go with several numbers; leave one of them out")
+        listed = [part for part in text.split(",") if part.strip()]
+        _reconcile(listed, network, total, as_json, as_markdown)
         return
+    if total:
+        raise ValueError("--total goes with several numbers, as in 253440,186624,64896")
     answer = readings(text, open_network(network), layer=layer)
     if as_json:
         terminal.print_json(as_tree(answer))
@@ -60,11 +70,15 @@ def explain_number(
     rows = [(str(r.rank), f"{r.cost:g}", r.sentence) for r in answer.readings]
     notes = ["cost: how much it changes the correct derivation; equal ranks are ties"]
     if answer.further:
-        notes.append(f"{answer.further:,} dearer readings are left out")
-    terminal.show(terminal.Table(columns=("#rank", "#cost", "reading"), rows=rows, notes=notes))
+        are = "reading is" if answer.further == 1 else "readings are"
+        notes.append(f"{answer.further:,} dearer {are} left out")
+    columns = ("#rank", "#cost", "reading")
+    _print(terminal.Table(columns=columns, rows=rows, notes=notes), as_markdown)
 
 
-def _reconcile(numbers: list[str], network: str, total: str | None, as_json: bool) -> None:
+def _reconcile(
+    numbers: list[str], network: str, total: str | None, as_json: bool, as_markdown: bool
+) -> None:
     from alexnet.network.explain import as_tree, reconcile
 
     found = reconcile(numbers, open_network(network), total=total)
@@ -103,7 +117,7 @@ def _reconcile(numbers: list[str], network: str, total: str | None, as_json: boo
         for listed in found.numbers
     ]
     columns = ("#number", "layer", f"#{found.quantity} there", "")
-    terminal.show(terminal.Table(columns=columns, rows=rows, notes=found.sentences))
+    _print(terminal.Table(columns=columns, rows=rows, notes=found.sentences), as_markdown)
 
 
 def audit(
@@ -127,6 +141,8 @@ def audit(
         _print_notebook(as_json, as_markdown)
         return
     if _is_claims_file(Path(network)):
+        if against:
+            raise ValueError("--against does not go with a file of claims; leave one of them out")
         result = audit_file(Path(network))
     else:
         other = open_network(against) if against else None
@@ -166,7 +182,7 @@ def _is_claims_file(path: Path) -> bool:
         return False
     try:
         tree = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError:
+    except (ValueError, RecursionError):
         return True  # the claims reader says what is wrong, and where
     return not (isinstance(tree, dict) and tree.get("format") == FORMAT)
 
@@ -214,6 +230,9 @@ def compare(
         terminal.say(f"{first} and {second} are the same network")
         return
     _print_differences(result.differences, first, second, as_markdown)
+    if not result.counts:
+        terminal.say("no count differs")
+        return
     rows = [
         (c.place, c.quantity, f"{c.first:,}", f"{c.second:,}", f"{c.second - c.first:+,}")
         for c in result.counts

@@ -24,6 +24,8 @@ def open_network(text: str) -> Network:
     Raises:
         NetworkError: nothing of that name, with the nearest; or a file that holds no network.
     """
+    if not text.strip():
+        raise NetworkError(f"no network is named; there are: {', '.join(NETWORKS)}")
     if text in NETWORKS:
         return NETWORKS[text]()
     path = Path(text)
@@ -51,7 +53,7 @@ def open_checkpoint(text: str) -> Checkpoint:
     from alexnet.training.run_folder import RunFolder
 
     path = Path(text)
-    if not path.exists():
+    if not text.strip() or not path.exists():
         raise ValueError(f"{text}: no such checkpoint; give a .safetensors file or a run folder")
     if not path.is_dir():
         return read(path)

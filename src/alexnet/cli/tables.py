@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from alexnet.network.edit import with_rule
 from alexnet.network.ledger import Ledger, Row, Stage, ledger
-from alexnet.network.memory import training_memory
+from alexnet.network.memory import TrainingMemory, training_memory
 from alexnet.network.shapes import text
 from alexnet.network.sizes import RULES
 from alexnet.network.spec import Network, NetworkError
@@ -27,6 +27,7 @@ def ledger_table(account: Ledger) -> Table:
             "#multiply-adds",
             "#field",
         ),
+        dispensable=("unshared", "kind", "field"),
         rows=[_stage_cells(stage) for stage in account.stages],
         footer=(
             "total",
@@ -92,12 +93,13 @@ def rules_table(network: Network) -> Table:
     """The sides of every windowed stage under each tradition, and where they part."""
     accounts = {rule: _ledger_under(network, rule) for rule in RULES}
     rows: list[tuple[str, ...]] = []
-    for index, stage in enumerate(ledger(network).stages):
-        if not network.placed[stage.rows[0].name].sides:
+    for stage in ledger(network).stages:
+        first = stage.rows[0].name
+        if not network.placed[first].sides:
             continue
-        own = text(stage.rows[0].shape)
+        own = text(network.shape(first))
         sides = [
-            account if isinstance(account, str) else text(account.stages[index].rows[0].shape)
+            "–" if isinstance(account, str) else text(account.network.shape(first))
             for account in accounts.values()
         ]
         parts = "" if set(sides) == {own} else "≠"
@@ -112,6 +114,7 @@ def rules_table(network: Network) -> Table:
     return Table(
         title=f"{network.name} under each tradition's size rule",
         columns=("layer", "#its own", *(f"#{rule}" for rule in RULES), "parts"),
+        dispensable=("its own", "parts", "valid"),
         rows=rows,
         notes=[
             f"{rule}: {account}" for rule, account in accounts.items() if isinstance(account, str)
@@ -127,9 +130,34 @@ def _ledger_under(network: Network, rule: str) -> Ledger | str:
         return str(error)
 
 
+def rules_tree(network: Network) -> dict[str, object]:
+    """`rules_table` as JSON: per rule every windowed layer's output and the totals, or why none."""
+    found: dict[str, object] = {}
+    for rule in RULES:
+        account = _ledger_under(network, rule)
+        if isinstance(account, str):
+            found[rule] = {"does_not_fit": account}
+            continue
+        sides = {r.name: list(r.shape) for r in account.rows if network.placed[r.name].sides}
+        found[rule] = {
+            "output_shape": sides,
+            "neurons": account.total.neurons,
+            "parameters": account.total.parameters,
+        }
+    return {"network": network.name, "rules": found}
+
+
+def memories(network: Network, batch_size: int) -> tuple[TrainingMemory, TrainingMemory]:
+    """A training step in single precision, and mixed."""
+    return (
+        training_memory(network, batch_size, "fp32"),
+        training_memory(network, batch_size, "mixed"),
+    )
+
+
 def memory_table(network: Network, batch_size: int) -> Table:
     """What a training step with momentum needs, in single precision and mixed."""
-    found = [training_memory(network, batch_size, precision) for precision in ("fp32", "mixed")]
+    found = memories(network, batch_size)
     parts = ("weights", "gradients", "velocities", "activations", "peak")
     return Table(
         title=f"memory of a training step of {network.name} on {batch_size} pictures, in bytes",

@@ -60,6 +60,7 @@ def write(checkpoint: Checkpoint, path: Path) -> None:
     try:
         with replacing(path) as temporary:
             save_file(whole, temporary, metadata=_header(checkpoint))
+            temporary.chmod(0o644)  # the library makes files that only their owner may read
     except (OSError, SafetensorError) as error:
         reason = error.strerror if isinstance(error, OSError) and error.strerror else error
         raise FormatError(f"{path}: cannot be written ({reason})") from error

@@ -31,6 +31,8 @@ class InputContract:
         mean_image: an image is subtracted, an array that lies beside the weights; of a larger
             one the centre (semantics file, section 12).
         deviation: what is divided by, in units of pixel_maximum: per channel, or () for nothing.
+        border_pixels: pictures are fitted this much larger than the network's side at every edge,
+            and their centre is shown (§2, §4.1: 256 pixels, of which 224; a border of 16).
     """
 
     channel_order: ChannelOrder
@@ -38,10 +40,13 @@ class InputContract:
     mean: tuple[float, ...] = ()
     mean_image: bool = False
     deviation: tuple[float, ...] = ()
+    border_pixels: int = 0
 
     def __post_init__(self) -> None:
         """Raises ContractError where the values cannot be true together."""
         channels = CHANNELS[self.channel_order]
+        if self.border_pixels < 0:
+            raise ContractError(f"border_pixels is {self.border_pixels}; it must be 0 or more")
         if self.pixel_maximum not in (1.0, 255.0):
             raise ContractError(f"pixel_maximum is {self.pixel_maximum}; it must be 1 or 255")
         if self.mean and self.mean_image:

@@ -196,12 +196,14 @@ def stem(name: str, tower: int | None) -> str:
 
 
 def _stages(rows: tuple[Row, ...]) -> tuple[Stage, ...]:
-    """Groups twins; a layer without one is a stage of its own, under its own name."""
-    groups: dict[tuple[str, str, Shape], list[Row]] = {}
+    """Groups twins, alike in every number and sentence; any other layer is a stage of its own."""
+    groups: dict[tuple[object, ...], list[Row]] = {}
     for row in rows:
-        groups.setdefault((stem(row.name, row.tower), row.kind, row.shape), []).append(row)
+        alike = (row.kind, row.shape, row.parameters, row.receptive_field, *row.why.values())
+        groups.setdefault((stem(row.name, row.tower), *alike), []).append(row)
     stages: list[Stage] = []
-    for (name, _, _), members in groups.items():
+    for members in groups.values():
+        name = stem(members[0].name, members[0].tower)
         twins = len(members) > 1 and len({row.tower for row in members}) == len(members)
         if twins:
             stages.append(Stage(name, tuple(members)))

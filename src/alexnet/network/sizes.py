@@ -79,7 +79,7 @@ def side(
     if derived.value < 1 or (operation == "pool" and (last >= pixels or size <= before)):
         raise ValueError(
             f"{derived.value} windows of {size} at stride {stride}, padding {padding} leave one "
-            f"wholly outside the {pixels} pixels; use less padding"
+            f"wholly outside the {pixels} pixels; use less padding, or a stride up to the size"
         )
     return Side(derived.value, before, last + size - pixels, derived.sentence)
 

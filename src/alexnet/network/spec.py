@@ -120,6 +120,8 @@ def nearest(name: str, known: list[str]) -> str:
 def _check_names(layer: Layer, earlier: Mapping[str, Placed]) -> None:
     if not NAME.fullmatch(layer.name):
         raise LayerError("a name is made of letters, digits, '_', '-', '+' and '/'")
+    if layer.tower is not None and not 0 <= layer.tower < 26:
+        raise LayerError(f"tower is {layer.tower}; towers are counted from 0 to 25")
     if layer.name in earlier:
         raise LayerError("this name is taken by an earlier layer; names must be unique")
     for read in layer.reads:

@@ -13,6 +13,9 @@ if TYPE_CHECKING:
 
 COLOURS = (ACCENT, SECOND, GOOD, "#7a4fa3", "#8a6d1f", INK)
 
+NEEDED = ("epoch", "train_loss", "train_error")
+"""What an epoch's row must hold."""
+
 Rows = Sequence[Mapping[str, Any]]
 """The rows of a run's metrics.jsonl."""
 
@@ -24,8 +27,14 @@ def draw_curves(runs: Mapping[str, Rows]) -> Figure:
         ValueError: no run has a whole epoch yet.
     """
     epochs = {name: [r for r in rows if r.get("kind") == "epoch"] for name, rows in runs.items()}
-    if not any(epochs.values()):
-        raise ValueError(f"{', '.join(runs)}: no whole epoch in metrics.jsonl yet; nothing to draw")
+    for name, rows in epochs.items():
+        if not rows:
+            raise ValueError(f"{name}: no whole epoch in metrics.jsonl yet; nothing to draw")
+        lacking = [
+            key for key in NEEDED for row in rows if not isinstance(row.get(key), int | float)
+        ]
+        if lacking:
+            raise ValueError(f"{name}: a row of metrics.jsonl has no number for {lacking[0]}")
     drawn = figure(9, 3.6)
     loss, error = drawn.subplots(1, 2)
     for colour, (name, rows) in zip(_cycle(len(epochs)), epochs.items(), strict=True):

@@ -45,8 +45,11 @@ def in_chunks(work: Callable[[Chunks], None], tensors: tuple[Tensor, ...], line:
         work(_chunks(tensors, line))
         return
 
+    inference = torch.is_inference_mode_enabled()
+
     def run(share: tuple[Tensor, ...]) -> None:
-        with torch.no_grad():  # whether gradients are wanted is each thread's own affair
+        # both modes are each thread's own affair, and tensors made in one stay of its kind
+        with torch.inference_mode(inference), torch.no_grad():
             work(_chunks(share, line))
 
     with ThreadPoolExecutor(shares) as threads:

@@ -116,6 +116,7 @@ def measured_contract(recipe: Recipe, pictures: PictureSet) -> tuple[InputContra
         mean=means if recipe.mean == "channel" else (),
         mean_image=recipe.mean == "image",
         deviation=deviations if recipe.deviation else (),
+        border_pixels=recipe.crop_border_pixels,
     )
     return contract, mean_image(pictures.images) * scale if contract.mean_image else None
 

@@ -196,7 +196,7 @@ def _learner(
     if start is None:
         contract, image = measured_contract(recipe, pictures)
     else:
-        contract = start.contract
+        contract = replace(start.contract, border_pixels=recipe.crop_border_pixels)
         image = None if start.mean_image is None else torch.from_numpy(start.mean_image)
     side = network.picture.shape[1]
     padding = padding_value(recipe, pictures)

@@ -66,8 +66,17 @@ class RunFolder:
         if not self.metrics_path.exists():
             return []
         lines = self.metrics_path.read_text(encoding="utf-8").splitlines()
-        rows: list[dict[str, object]] = [json.loads(line) for line in lines]
+        rows = [self._row(line, number) for number, line in enumerate(lines, 1)]
         return [{k: v for k, v in row.items() if clock or k != CLOCK} for row in rows]
+
+    def _row(self, line: str, number: int) -> dict[str, object]:
+        try:
+            row = json.loads(line)
+        except ValueError:
+            row = None
+        if not isinstance(row, dict):
+            raise RunError(f"{self.metrics_path}:{number}: no row of metrics; a JSON object is one")
+        return row
 
     def truncate(self, count: int) -> None:
         """Keeps the first `count` rows of the metrics: what a checkpoint knows of.

@@ -15,6 +15,7 @@ from alexnet.network.catalog import get_network
 from alexnet.network.compare import difference_tree, differences
 from alexnet.network.compare.profile import profile
 from alexnet.network.compare.stage import Difference
+from alexnet.network.layers import Weighted
 from alexnet.network.notebook import RUNS, Match, key, matches
 from alexnet.network.notebook.rows import Run
 from alexnet.network.paper.claims import (
@@ -44,7 +45,7 @@ from alexnet.network.paper.parts import (
 )
 from alexnet.network.paper.protocol import RESULTS, TRAINING
 from alexnet.network.paper.structure import CS231N, STRUCTURE
-from alexnet.network.spec import Network
+from alexnet.network.spec import Network, NetworkError
 
 CLAIMS: tuple[Claim, ...] = (*STRUCTURE, *TRAINING, *RESULTS, *CS231N)
 """Every claim, in the order in which it is told."""
@@ -119,6 +120,9 @@ def audit(network: Network, against: Network | None = None) -> Audit:
             also lists every difference between the two.
     """
     ran = get_network(RAN) if against is None else against
+    for held in (network, ran):
+        if not any(isinstance(layer, Weighted) for layer in held):
+            raise NetworkError(f"network '{held.name}' has no layer with weights to audit")
     judge = Judge(Evidence(profile(network), profile(ran)))
     for claim in CLAIMS:
         judge.take(claim)
