@@ -12,6 +12,7 @@ import os
 import platform
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 DOCS = Path(__file__).parent.parent / "docs"
 ROWS = DOCS / "results"
@@ -57,7 +58,7 @@ def record(
         "date": date.today().isoformat(),
     }
     path.write_text(json.dumps(tree, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-    (DOCS / "results.md").write_text(render(ROWS), encoding="utf-8")
+    write()
     return path
 
 
@@ -79,5 +80,34 @@ def render(folder: Path) -> str:
     return "\n".join(parts)
 
 
-if __name__ == "__main__":
+def summarised(page: str, folder: Path) -> str:
+    """`page` with a line per result between its two marks."""
+    begin, end = "<!-- measured -->", "<!-- /measured -->"
+    head, _, rest = page.partition(begin)
+    lines = ["| what | wanted | measured |", "|---|---|---|"]
+    for path in sorted(folder.glob("*.json")):
+        tree = json.loads(path.read_text(encoding="utf-8"))
+        lines.append(f"| {tree['title']} | {tree['wanted']} | {_summary(tree)} |")
+    return f"{head}{begin}\n{chr(10).join(lines)}\n{end}{rest.partition(end)[2]}"
+
+
+def _summary(tree: dict[str, Any]) -> str:
+    """A row per network or tool in short; of a series the last row."""
+    rows, columns = tree["rows"], tree["columns"]
+    if columns[0] in ("network", "tool"):
+        of = " / ".join(columns[-2:])
+        return f"{of}: " + ", ".join(f"{row[0]} {' / '.join(row[-2:])}" for row in rows)
+    return ", ".join(
+        f"{name} {value}" for name, value in zip(columns, rows[-1], strict=True) if value
+    )
+
+
+def write() -> None:
+    """Renders the page of results, and their summary in the README."""
     (DOCS / "results.md").write_text(render(ROWS), encoding="utf-8")
+    readme = DOCS.parent / "README.md"
+    readme.write_text(summarised(readme.read_text(encoding="utf-8"), ROWS), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    write()
