@@ -111,17 +111,11 @@ def explain(
         asked = network or "paper"
         numbers.explain_number(what, asked, layer or of_layer, printed_total, as_json, as_markdown)
         return
-    described = open_network(what)
-    if pixels is not None:
-        described = with_input(described, pixels)
+    described = _described(what, pixels, rule)
     if rule == "all":
         _refuse_others(given, "--rule all", {"--rule", "--input"})
         _print_rules(described, as_json, as_markdown)
         return
-    if rule is not None:
-        if rule not in RULES:
-            raise NetworkError(f"no size rule is called '{rule}'{nearest(rule, [*RULES, 'all'])}")
-        described = with_rule(described, rule)
     changes = {"--rule", "--input"}
     if spec:
         _refuse_others(given, "--spec", {"--spec", *changes})
@@ -135,6 +129,19 @@ def explain(
     else:
         _refuse_others(given, "a network", {"a layer", *changes})
         _print_account(ledger(described), layer or of_layer, as_json, as_markdown)
+
+
+def _described(what: str, pixels: int | None, rule: str | None) -> Network:
+    """The network, over another picture and under another rule where they are asked for."""
+    network = open_network(what)
+    if pixels is not None:
+        network = with_input(network, pixels)
+    if rule in (None, "all"):
+        return network
+    for known in RULES:
+        if known == rule:
+            return with_rule(network, known)
+    raise NetworkError(f"no size rule is called '{rule}'{nearest(rule or '', [*RULES, 'all'])}")
 
 
 def _refuse_others(given: dict[str, object], what: str, allowed: set[str]) -> None:
