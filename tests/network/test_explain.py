@@ -262,6 +262,17 @@ def test_any_number_is_answered_alike_twice(number):
     assert all(evaluated(r.arithmetic) == r.value for r in answer.readings)
 
 
+@pytest.mark.parametrize("name", NETWORKS)
+def test_every_receptive_field_is_told_by_a_sum_and_once_for_each_layer_that_widens_it(name):
+    from alexnet.network.arithmetic import receptive_fields
+
+    fields = receptive_fields(network(name))
+    for size in {field.size for field in fields.values() if field and field.size > 1}:
+        told = [r for r in ask(str(size), name).readings if r.quantity == "receptive field"]
+        assert all(evaluated(r.arithmetic) == size for r in told)
+        assert not any(r.arithmetic == "as its input" for r in told)
+
+
 def test_the_tree_has_stable_keys():
     tree = as_tree(ask("253440"))
     assert list(tree) == ["network", "layer", "number", "readings", "further", "sentence"]

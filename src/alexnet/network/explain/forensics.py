@@ -233,9 +233,13 @@ def _offer_ledger(account: Ledger, finds: Taker) -> None:
         both = "all layers, forward and backward"
         finds.offer(crossing, "total", 2 * sum(floats), lambda: f"2·({summed(floats)})", where=both)
     names = {row.name: stage.name for stage in account.stages for row in stage.rows}
-    for name, field in receptive_fields(account.network).items():
-        if field and field.size > 1:
-            finds.offer("receptive field", names[name], field.size, lambda f=field: f.sentence)
+    fields = receptive_fields(account.network)
+    for row in account.rows:
+        field, read = fields[row.name], [fields[name] for name in row.reads]
+        if field and not any(other and other.size == field.size for other in read):
+            # a layer that sees what its input sees has no number of its own; a union has no sum
+            told = field.sentence if field.sentence[0].isdigit() else f"{field.size}"
+            finds.offer("receptive field", names[row.name], field.size, lambda told=told: told)
 
 
 def _offer_towers(account: Ledger, finds: Taker) -> None:
