@@ -39,8 +39,8 @@ def measure(name: str, batch_size: int) -> int:
     """Peak bytes of the second of two training steps, in this process."""
     import torch
 
+    from alexnet.network.edit import with_loss
     from alexnet.torch_net import build
-    from alexnet.training.objective import with_loss
     from alexnet.training.update_rule import Rates, UpdateRule
 
     network: Network = with_loss(get_network(name))

@@ -47,6 +47,14 @@ def console(*, error: bool = False) -> Console:
     return Console(file=stream, width=width, highlight=False, soft_wrap=False)
 
 
+def print_table(table: Table, as_markdown: bool) -> None:
+    """Prints a table for people, or as Markdown."""
+    if as_markdown:
+        say(markdown(table))
+    else:
+        show(table)
+
+
 def say(line: str = "") -> None:
     """Prints a line as it is, without markup."""
     print(line)

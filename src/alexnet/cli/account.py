@@ -159,14 +159,14 @@ def _print_rules(network: Network, as_json: bool, as_markdown: bool) -> None:
     if as_json:
         terminal.print_json(tables.rules_tree(network))
     else:
-        _print(tables.rules_table(network), as_markdown)
+        terminal.print_table(tables.rules_table(network), as_markdown)
 
 
 def _print_memory(network: Network, batch: int, as_json: bool, as_markdown: bool) -> None:
     if as_json:
         terminal.print_json([asdict(found) for found in tables.memories(network, batch)])
     else:
-        _print(tables.memory_table(network, batch), as_markdown)
+        terminal.print_table(tables.memory_table(network, batch), as_markdown)
 
 
 def _print_account(account: Ledger, layer: str | None, as_json: bool, as_markdown: bool) -> None:
@@ -175,7 +175,7 @@ def _print_account(account: Ledger, layer: str | None, as_json: bool, as_markdow
     elif as_json:
         terminal.print_json(as_tree(account))
     else:
-        _print(tables.ledger_table(account), as_markdown)
+        terminal.print_table(tables.ledger_table(account), as_markdown)
 
 
 def _explain_layer(account: Ledger, name: str, as_json: bool, as_markdown: bool) -> None:
@@ -185,7 +185,7 @@ def _explain_layer(account: Ledger, name: str, as_json: bool, as_markdown: bool)
         tree = json.loads(json.dumps(as_tree(account)))
         terminal.print_json([entry for entry in tree["layers"] if entry["name"] in names])
     else:
-        _print(tables.story_table(account, rows, name), as_markdown)
+        terminal.print_table(tables.story_table(account, rows, name), as_markdown)
 
 
 def find_rows(account: Ledger, name: str) -> tuple[Row, ...]:
@@ -203,10 +203,3 @@ def find_rows(account: Ledger, name: str) -> tuple[Row, ...]:
         f"network '{account.network.name}' has no layer '{name}'"
         f"{nearest(name, list(dict.fromkeys(known)))}"
     )
-
-
-def _print(table: terminal.Table, as_markdown: bool) -> None:
-    if as_markdown:
-        terminal.say(terminal.markdown(table))
-    else:
-        terminal.show(table)

@@ -73,7 +73,7 @@ def explain_number(
         are = "reading is" if answer.further == 1 else "readings are"
         notes.append(f"{answer.further:,} dearer {are} left out")
     columns = ("#rank", "#cost", "reading")
-    _print(terminal.Table(columns=columns, rows=rows, notes=notes), as_markdown)
+    terminal.print_table(terminal.Table(columns=columns, rows=rows, notes=notes), as_markdown)
 
 
 def _reconcile(
@@ -117,7 +117,9 @@ def _reconcile(
         for listed in found.numbers
     ]
     columns = ("#number", "layer", f"#{found.quantity} there", "")
-    _print(terminal.Table(columns=columns, rows=rows, notes=found.sentences), as_markdown)
+    terminal.print_table(
+        terminal.Table(columns=columns, rows=rows, notes=found.sentences), as_markdown
+    )
 
 
 def audit(
@@ -209,7 +211,7 @@ def _print_notebook(as_json: bool, as_markdown: bool) -> None:
         for run in RUNS
     ]
     columns = ("run", "trained on", "evaluated", "#top-1 %", "#top-5 %", "claim")
-    _print(terminal.Table(columns=columns, rows=rows), as_markdown)
+    terminal.print_table(terminal.Table(columns=columns, rows=rows), as_markdown)
 
 
 def compare(
@@ -238,7 +240,9 @@ def compare(
         for c in result.counts
     ]
     columns = ("place", "count", f"#{first}", f"#{second}", "#change")
-    _print(terminal.Table(title="counts that differ", columns=columns, rows=rows), as_markdown)
+    terminal.print_table(
+        terminal.Table(title="counts that differ", columns=columns, rows=rows), as_markdown
+    )
 
 
 def _print_differences(
@@ -254,10 +258,3 @@ def _print_differences(
         title, [(d.place, f"{d.aspect}: {d.first} → {d.second}", d.effect) for d in found]
     )
     terminal.say()
-
-
-def _print(table: terminal.Table, as_markdown: bool) -> None:
-    if as_markdown:
-        terminal.say(terminal.markdown(table))
-    else:
-        terminal.show(table)

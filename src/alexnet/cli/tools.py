@@ -24,11 +24,7 @@ def print_tools(network: Network, as_json: bool, as_markdown: bool) -> None:
     if as_json:
         terminal.print_json(as_tree(counts))
         return
-    table = tools_table(network, counts)
-    if as_markdown:
-        terminal.say(terminal.markdown(table))
-    else:
-        terminal.show(table)
+    terminal.print_table(tools_table(network, counts), as_markdown)
 
 
 def tools_table(network: Network, counts: Sequence[ToolCount]) -> terminal.Table:

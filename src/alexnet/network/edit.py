@@ -1,4 +1,4 @@
-"""Networks made from networks: another size rule, another picture, another number of classes."""
+"""Networks made from networks: another size rule, picture or number of classes; a loss added."""
 
 from __future__ import annotations
 
@@ -14,7 +14,9 @@ from alexnet.network.layers import (
     Layer,
     Local,
     LogisticLoss,
+    Loss,
     MaxPool,
+    Softmax,
     Window,
 )
 from alexnet.network.sizes import Rule
@@ -84,3 +86,32 @@ def with_classes(network: Network, classes: int) -> Network:
         return layer
 
     return replace(network, layers=tuple(widened(layer) for layer in network))
+
+
+def with_loss(network: Network) -> Network:
+    """The network with a loss: itself where it has one, else with labels, Softmax and LogisticLoss
+    on its output.
+
+    Raises:
+        NetworkError: its output is no vector of classes.
+    """
+    if any(isinstance(layer, Loss) for layer in network):
+        return network
+    layers, output = list(network.layers), network.outputs
+    labels = next((x.name for x in layers if isinstance(x, Input) and x.content == "labels"), None)
+    if labels is None:
+        labels = _free("labels", network)
+        layers.append(Input(name=labels, shape=(1, 1, 1), content="labels"))
+    classes = output.name
+    if not isinstance(output, Softmax):
+        classes = _free("probs", network)
+        layers.append(Softmax(name=classes, reads=(output.name,)))
+    layers.append(LogisticLoss(name=_free("logprob", network), reads=(labels, classes)))
+    return replace(network, layers=tuple(layers))
+
+
+def _free(name: str, network: Network) -> str:
+    """`name`, with as many underscores behind it as it takes to be nobody else's."""
+    while name in network:
+        name += "_"
+    return name

@@ -50,8 +50,6 @@ class FanInUniform:
 
 Initial = Constant | Gaussian | FanInGaussian | FanInUniform
 
-INITIAL_KINDS: tuple[type[Initial], ...] = (Constant, Gaussian, FanInGaussian, FanInUniform)
-
 
 # --- windows --------------------------------------------------------------------------------------
 

@@ -13,7 +13,7 @@ from alexnet.evaluation import Tally
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StepDone:
-    """One update was made; epochs and steps count from 1, `seconds_left` is for all epochs."""
+    """One update was made; epochs and steps count from 1."""
 
     epoch: int
     epochs: int
@@ -22,7 +22,6 @@ class StepDone:
     loss: float
     lr: float
     images_per_second: float
-    seconds_left: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

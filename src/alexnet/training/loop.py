@@ -15,13 +15,13 @@ import torch
 from alexnet.evaluation import EvaluationError, Tally, check_pictures, evaluate
 from alexnet.formats import Checkpoint, write
 from alexnet.images import PictureSet, hold_out
+from alexnet.network.edit import with_loss
 from alexnet.network.shapes import elements
 from alexnet.network.spec import Network
 from alexnet.training import run_folder
 from alexnet.training.batches import Batches, measured_contract, padding_value
 from alexnet.training.events import EpochDone, Evaluating, Notice, Report, StepDone, silent
 from alexnet.training.learner import Learner, Precision, Step, first_arrays
-from alexnet.training.objective import with_loss
 from alexnet.training.progress import Progress, fingerprint, resumed_progress
 from alexnet.training.rates import RecipeError
 from alexnet.training.recipe import Recipe
@@ -100,7 +100,7 @@ def train(
     for bit, of one that was not.
 
     Args:
-        network: without a loss it is given one (`objective.with_loss`), and that is said.
+        network: without a loss it is given one (`edit.with_loss`), and that is said.
         pictures: at `recipe.picture_side(network)` pixels; also the source of the mean.
         recipe: how to learn.
         folder: of the run; it must hold none, or with `resume` this very one.
@@ -276,8 +276,6 @@ def _tell_step(run: _Run, step: Step, speed: float) -> None:
             },
             {"images_per_second": speed},
         )
-    pictures = len(batches.pictures)
-    left = (recipe.epochs - progress.epoch) * pictures - progress.seen
     run.report(
         StepDone(
             epoch=progress.epoch + 1,
@@ -287,7 +285,6 @@ def _tell_step(run: _Run, step: Step, speed: float) -> None:
             loss=step.loss,
             lr=step.lr,
             images_per_second=speed,
-            seconds_left=left / speed,
         )
     )
 
