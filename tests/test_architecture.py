@@ -17,7 +17,7 @@ BELOW: dict[str, set[str]] = {
     "formats": {"network"},
     "numpy_net": {"network"},
     "torch_net": {"network"},
-    "images": {"network"},
+    "images": {"network", "formats"},
     "evaluation": {"network", "formats", "torch_net", "images"},
     "training": {"network", "formats", "torch_net", "images", "evaluation"},
     "pictures": {
@@ -34,8 +34,11 @@ BELOW: dict[str, set[str]] = {
 
 NETWORK_ORDER = [
     "sizes",
+    "parts",
+    "picture_layers",
     "layers",
     "shapes",
+    "placement",
     "spec",
     "codec",
     "arithmetic",

@@ -15,7 +15,10 @@ import pytest
 from alexnet.cli import run
 from alexnet.network.catalog import NETWORKS
 
-VERBS = ["list", "explain", "audit", "compare", "train", "evaluate", "predict", "draw"]
+VERBS = [
+    *("list", "explain", "audit", "compare", "convert"),
+    *("train", "evaluate", "predict", "draw"),
+]
 
 Golden = Callable[[str, str], None]
 

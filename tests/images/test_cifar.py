@@ -157,7 +157,7 @@ def test_truncated_pickles_are_named(tmp_path: Path) -> None:
     data = (tmp_path / "data_batch_2").read_bytes()
     for length in [*range(0, 300, 7), len(data) // 2, len(data) - 1]:
         (tmp_path / "data_batch_2").write_bytes(data[:length])
-        assert "data_batch_2: is not a whole pickled batch" in failure(tmp_path)
+        assert "data_batch_2: is not a whole pickle" in failure(tmp_path)
 
 
 def test_mutated_pickles_are_read_or_refused(tmp_path: Path) -> None:
@@ -177,14 +177,19 @@ def test_mutated_pickles_are_read_or_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "said"),
     [
-        ([1, 2], "holds a list"),
-        ({b"labels": [1]}, "it is no array"),
-        ({b"data": np.zeros((1, 5), np.uint8), b"labels": [1]}, "it is 1 x 5"),
-        ({b"data": np.zeros((1, 3072), np.int16), b"labels": [1]}, "not an array of uint8"),
-        ({b"data": np.zeros((2, 3072), np.uint8), b"labels": [1]}, "2 pictures but 1 labels"),
-        ({b"data": np.zeros((1, 3072), np.uint8), b"labels": ["a"]}, "list of whole numbers"),
+        ([1, 2], "holds a list of 2"),
+        ({b"labels": [1]}, "'data' is None"),
+        ({b"data": np.zeros((1, 5), np.uint8), b"labels": [1]}, "an array 1x5 of uint8"),
+        ({b"data": np.zeros((1, 3072), np.int16), b"labels": [1]}, "an array 1x3072 of int16"),
+        ({b"data": np.zeros((2, 3072), np.uint8), b"labels": [1]}, "and there are 1 labels"),
+        (
+            {b"data": np.zeros((1, 3072), np.uint8), b"labels": ["a"]},
+            "picture 0 is 'a'; labels are",
+        ),
+        ({b"data": np.zeros((1, 3072), np.uint8), b"labels": 1}, "'labels' is 1; it should be"),
         ({b"data": np.zeros((1, 3072), np.uint8), b"labels": [10]}, "picture 0 has the label 10"),
-        ({b"data": np.zeros((1, 3072), np.uint8), b"labels": [-(2**70)]}, "has the label -118"),
+        ({b"data": np.zeros((1, 3072), np.uint8), b"labels": [-1]}, "picture 0 has the label -1"),
+        ({b"data": np.zeros((1, 3072), np.uint8), b"labels": [-(2**70)]}, "picture 0 is a number"),
     ],
 )
 def test_a_batch_of_another_shape_is_named(content: object, said: str, tmp_path: Path) -> None:

@@ -8,6 +8,8 @@ from alexnet.images import views
 from alexnet.images.views import (
     centre_crop,
     channel_statistics,
+    colour_components,
+    colour_noise,
     generator,
     mean_image,
     mirror,
@@ -185,3 +187,84 @@ def test_views_leave_torchs_global_state_alone() -> None:
         generator=generator(2),
     )
     assert torch.equal(before, torch.get_rng_state())
+
+
+def test_a_chunk_shares_its_offset_and_its_turn() -> None:
+    images = position_coded(100, 40)
+    crops = random_crop(images, 24, padding=0, generator=generator(1), chunk=32)
+    turned = mirror(crops, generator=generator(2), chunk=32)
+    corners = [tuple(corner) for corner in turned[:, :2, 0, 0].tolist()]
+    chunks = [set(corners[start : start + 32]) for start in range(0, 100, 32)]
+    assert [len(chunk) for chunk in chunks] == [1, 1, 1, 1]  # the last is of 4
+    assert len(set.union(*chunks)) == 4
+    turns = [bool(row[0] > row[1]) for row in turned[:, 1, 0, :2]]
+    assert len(set(turns)) == 2
+    assert all(len(set(turns[start : start + 32])) == 1 for start in range(0, 100, 32))
+
+
+def test_chunks_of_one_draw_what_no_chunks_do() -> None:
+    images, one, other = random_images(9, 3, 12, 12), generator(3), generator(3)
+    mirror(random_crop(images, 8, padding=0, generator=one), generator=one)
+    crops = random_crop(images, 8, padding=0, generator=other, chunk=1)
+    mirror(crops, generator=other, chunk=1)
+    assert torch.equal(one.get_state(), other.get_state())
+    top = torch.randint(5, (9,), generator=(known := generator(3)))
+    left = torch.randint(5, (9,), generator=known)
+    torch.randint(2, (9,), generator=known)
+    assert torch.equal(known.get_state(), one.get_state())
+    for image, crop, y, x in zip(images, crops, top.tolist(), left.tolist(), strict=True):
+        assert torch.equal(crop, image[:, y : y + 8, x : x + 8])
+
+
+@pytest.mark.parametrize("part", [1, 1000, 10**6])
+def test_colour_components_are_numpys(part: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(views, "_PART", part)
+    images = random_images(37, 3, 9, 7)
+    images[:, 1] = images[:, 0] // 2 + images[:, 1] // 4
+    values, vectors = colour_components(images)
+    colours = images.numpy().astype(np.float64).transpose(1, 0, 2, 3).reshape(3, -1)
+    expected, directions = np.linalg.eigh(np.cov(colours, bias=True))
+    np.testing.assert_allclose(values.numpy(), expected, rtol=1e-10)
+    np.testing.assert_allclose(vectors.abs().numpy(), np.abs(directions), atol=1e-10)
+    assert values.dtype == torch.float64
+    assert (vectors.gather(0, vectors.abs().argmax(0, keepdim=True)) > 0).all()
+
+
+def test_colour_components_of_one_grey_are_its_variance() -> None:
+    images = random_images(20, 1, 5, 5)
+    values, vectors = colour_components(images)
+    assert values.item() == pytest.approx(images.double().var(correction=0).item(), rel=1e-12)
+    assert vectors.tolist() == [[1.0]]
+    assert colour_components(torch.full((2, 3, 4, 4), 7, dtype=torch.uint8))[0].tolist() == [0] * 3
+
+
+def test_colour_noise_varies_as_the_colours_do() -> None:
+    values, vectors = colour_components(
+        random_images(50, 3, 6, 6) // torch.tensor([1, 2, 4], dtype=torch.uint8)[:, None, None]
+    )
+    covariance = vectors @ torch.diag(values) @ vectors.T
+    spread = (vectors * values.sqrt()).float()
+    still = torch.full((40_000, 3, 1, 2), 11.0)
+    noisy = colour_noise(still, spread, strength=0.1, shrink=True, generator=generator(4))
+    assert torch.equal(noisy[..., 0], noisy[..., 1])  # one draw for all pixels of a picture
+    added = noisy[:, :, 0, 0].double() * 1.1 - 11
+    found = torch.cov(added.T, correction=0)
+    scale = 0.01 * values.max()
+    assert (found - 0.01 * covariance).abs().max() < 0.03 * scale
+    assert added.mean(0).abs().max() < 0.03 * scale.sqrt()
+    undivided = colour_noise(still, spread, strength=0.1, shrink=False, generator=generator(4))
+    torch.testing.assert_close(undivided / 1.1, noisy)
+
+
+def test_colour_noise_is_the_sum_of_drawn_components() -> None:
+    images = torch.randn(5, 3, 4, 4, generator=generator(6))
+    spread = torch.randn(3, 3, generator=generator(8))
+    drawn = torch.randn(5, 3, generator=generator(7))
+    noisy = colour_noise(images, spread, strength=0.1, shrink=True, generator=generator(7))
+    for image, own, after in zip(images, drawn, noisy, strict=True):
+        noise = spread[:, 0] * own[0] + spread[:, 1] * own[1] + spread[:, 2] * own[2]
+        torch.testing.assert_close(after, (image + 0.1 * noise[:, None, None]) / 1.1)
+    unused = generator(7)
+    same = colour_noise(images, spread, strength=0.0, shrink=True, generator=unused)
+    assert same is images
+    assert torch.equal(unused.get_state(), generator(7).get_state())

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 
 from alexnet.network.catalog import NETWORKS
 from alexnet.network.codec import from_json, to_json
+from alexnet.network.layers import Layer
 from alexnet.network.spec import NetworkError
+from every_kind import every_kind
 
 
 @pytest.mark.parametrize("name", NETWORKS)
@@ -19,6 +21,51 @@ def test_every_catalog_network_comes_back_the_same(name: str) -> None:
     back = from_json(to_json(network))
     assert back == network
     assert to_json(back) == to_json(network)  # names and sources too, which equality leaves out
+
+
+def test_every_kind_of_layer_comes_back_the_same() -> None:
+    network = every_kind()
+    assert from_json(to_json(network)) == network
+    kinds = {layer["kind"] for layer in json.loads(to_json(network))["layers"]}
+    known = {kind.kind for kind in get_args(Layer)}
+    in_the_catalog = {layer.kind for make in NETWORKS.values() for layer in make()}
+    elsewhere = {"contrast-norm", "concat", "elementwise-sum", "elementwise-max",
+                 "cross-entropy-loss", "sum-of-squares-loss"}  # fmt: skip
+    assert known <= kinds | in_the_catalog | elsewhere
+
+
+def test_what_is_written_of_sparse_and_shared_weights() -> None:
+    layers = {x["name"]: x for x in json.loads(to_json(every_kind()))["layers"]}
+    assert layers["conv2"]["kernels"][0]["connections"] == [0, 3, 5, 6, 1, 2, 4, 7]
+    assert layers["conv3"]["kernels"][0]["initial"] == {"kind": "shared", "layer": "conv2"}
+    assert layers["farthest"]["by_magnitude"] is True
+    assert layers["off"]["enabled"] is False
+    assert layers["tree"]["parents"] == [4, 4, 5, 5, 6, 6, 6]
+
+
+@pytest.mark.parametrize(
+    ("layer", "key", "value", "sentence"),
+    [
+        ("lab", "space", "hsv", 'layer lab.space is "hsv"; it must be one of yuv, lab'),
+        ("off", "enabled", 1, "layer off.enabled is 1; it must be true or false"),
+        ("tree", "parents", [4, 4, 5, 5, 6, 6, 6.5], "tree.parents[6] is 6.5; it must be a whole"),
+        ("tree", "initial", {"kind": "shared", "layer": "gate"}, "unknown kind 'shared'"),
+        ("conv1", "initial_bias", {"kind": "shared", "layer": "conv1"}, "unknown kind 'shared'"),
+        ("nails", "stride", 1.5, "layer nails.stride is 1.5; it must be a whole number"),
+        ("scaled", "maximum", "2", 'layer scaled.maximum is "2"; it must be a number'),
+    ],
+)
+def test_new_kinds_are_read_strictly(layer: str, key: str, value: object, sentence: str) -> None:
+    whole = json.loads(to_json(every_kind()))
+    next(x for x in whole["layers"] if x["name"] == layer)[key] = value
+    with pytest.raises(NetworkError) as caught:
+        from_json(json.dumps(whole), "net.json")
+    assert sentence in str(caught.value)
+
+
+def test_names_of_kinds_are_told_apart() -> None:
+    kinds = [kind.kind for kind in get_args(Layer)]
+    assert len(kinds) == len(set(kinds))
 
 
 def tree() -> Any:

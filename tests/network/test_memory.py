@@ -5,10 +5,20 @@ from __future__ import annotations
 import pytest
 
 from alexnet.network.catalog import NETWORKS, get_network
-from alexnet.network.layers import Conv, FullyConnected, Gaussian, Input, Kernel
+from alexnet.network.layers import (
+    Blur,
+    Conv,
+    FullyConnected,
+    Gaussian,
+    Input,
+    Kernel,
+    Nailbed,
+    Shared,
+)
 from alexnet.network.ledger import ledger
 from alexnet.network.memory import training_memory
 from alexnet.network.spec import Network
+from every_kind import every_kind
 
 SMALL = Gaussian(0.1)
 
@@ -61,3 +71,47 @@ def test_mixed_precision_halves_activations_and_adds_a_copy_of_the_weights() -> 
 def test_a_batch_of_nothing_is_refused() -> None:
     with pytest.raises(ValueError, match="give 1 or more"):
         training_memory(get_network("paper"), 0)
+
+
+def test_what_every_kind_keeps_by_hand() -> None:
+    kept = (
+        (1200 + 1 + 4)  # the picture, labels and targets as they are given
+        + 300  # nails for conv1; what comes before it gets no gradient and keeps nothing
+        + 800 + 200  # the random pool's input and output, to find the pixels that it drew
+        + 200  # of its output the channels that conv2 is connected to, picked out
+        + 200 + 200  # conv2's output for conv3, conv3's for the pool
+        + 32 + 16  # the pools' outputs, the first also what the second reads
+        + 16 + 16  # maps laid flat for the tree and for the gate; the disabled dropout no mask
+        + 4 + 4 + 4 + 1  # tree, probs, units, gate
+    )  # fmt: skip
+    assert training_memory(every_kind(), 3).activations == 4 * 3 * kept
+
+
+def test_a_prepared_picture_gets_no_gradient() -> None:
+    def network(*prepared: Blur | Nailbed) -> Network:
+        picture = Input(name="data", shape=(3, 8, 8))
+        read = prepared[-1].name if prepared else "data"
+        kernels = (Kernel(size=3, initial=SMALL),)
+        conv = Conv(name="conv", reads=(read,), filters=4, kernels=kernels, rule="torch")
+        return Network("net", (picture, *prepared, conv))
+
+    blur = Blur(name="blur", reads=("data",), size=3, deviation=1.0)
+    plain, blurred = (training_memory(n, 100) for n in (network(), network(blur)))
+    assert plain.peak_at == blurred.peak_at == "conv"
+    assert blurred.peak - plain.peak == 4 * 100 * 3 * 8 * 8  # the blurred picture, kept for conv
+    nails = Nailbed(name="nails", reads=("blur",), stride=1)
+    assert training_memory(network(blur, nails), 100).peak == blurred.peak
+
+
+def test_shared_weights_and_their_gradient_are_held_once() -> None:
+    def network(shared: bool) -> Network:
+        own = FullyConnected(name="a", reads=("data",), outputs=100, initial=(SMALL,))
+        start = Shared("a") if shared else SMALL
+        other = FullyConnected(name="b", reads=("a",), outputs=100, initial=(start,))
+        return Network("net", (Input(name="data", shape=(100, 1, 1)), own, other))
+
+    apart, joined = (training_memory(network(shared), 200) for shared in (False, True))
+    assert apart.weights - joined.weights == 4 * 100 * 100
+    # weights, velocities and gradients; what a and b read, and the gradient that reaches a
+    numbers = 3 * (10_000 + 200) + 200 * (100 + 100 + 100)
+    assert (joined.peak_at, joined.peak) == ("a", 4 * numbers)

@@ -9,11 +9,21 @@ import pytest
 
 from alexnet.cli.tools import print_tools
 from alexnet.network.catalog import NETWORKS, get_network
-from alexnet.network.layers import Activation, Conv, FullyConnected, Input, Layer, Softmax
+from alexnet.network.layers import (
+    Activation,
+    Conv,
+    CrossMapPool,
+    FullyConnected,
+    Input,
+    Layer,
+    Shared,
+    Softmax,
+)
 from alexnet.network.ledger import ledger
 from alexnet.network.spec import Network, NetworkError
 from alexnet.network.tool_rules import PARTS, RULES, ToolRule
 from alexnet.network.tools import as_tree, tool_counts
+from every_kind import PICTURE_LAYERS, every_kind
 
 PRINTED = {
     "one_weird_trick": {
@@ -139,6 +149,8 @@ def test_activations_count_by_their_module(
 
 CONV, LINEAR = (get_network("one_weird_trick")[name] for name in ("conv3", "fc6"))
 assert isinstance(CONV, Conv) and isinstance(LINEAR, FullyConnected)
+ACROSS = every_kind()["across"]
+assert isinstance(ACROSS, CrossMapPool)
 
 
 @pytest.mark.parametrize(
@@ -148,11 +160,55 @@ assert isinstance(CONV, Conv) and isinstance(LINEAR, FullyConnected)
         (Activation(name="", function="tanh", parameters=(1.7, 0.7)), "function tanh, 1.7, 0.7"),
         (replace(CONV, bias="unshared", filters=6), "Conv2d shares its biases"),
         (replace(LINEAR, groups=2), "Linear has no groups"),
+        (
+            replace(CONV, kernels=(replace(CONV.kernels[0], connections=(1, 0)),)),
+            "Conv2d deals its channels out in order",
+        ),
+        (
+            replace(every_kind()["farthest"], tower=None),
+            "MaxPool2d takes no value by its magnitude",
+        ),
+        (every_kind()["random"], "torch has no module for a random-pool layer"),
+        (replace(ACROSS, outputs=2), "torch has no module for a cross-map-pool layer"),
+        (every_kind()["tree"], "torch has no module for a tree-connected layer"),
     ],
 )
 def test_what_torch_has_no_module_for_is_refused_by_name(layer: Layer, said: str) -> None:
     with pytest.raises(NetworkError, match=f"network 'mine', layer 'layer0': .*{said}"):
         tool_counts(chain(layer))
+
+
+@pytest.mark.parametrize("layer", PICTURE_LAYERS, ids=lambda x: x.kind)
+def test_what_prepares_pictures_is_refused_by_name(layer: Layer) -> None:
+    prepared = replace(layer, name="prepared", reads=("data",))
+    network = Network("mine", (Input(name="data", shape=(3, 20, 20)), prepared))
+    with pytest.raises(
+        NetworkError, match=f"layer 'prepared': torch has no module for a {layer.kind}"
+    ):
+        tool_counts(network)
+
+
+def test_weights_of_another_module_are_refused() -> None:
+    network = chain(CONV, replace(CONV, kernels=(replace(CONV.kernels[0]),)))
+    first, second = network["layer0"], network["layer1"]
+    assert isinstance(second, Conv)
+    layers = (*network.layers[:1], replace(first, filters=4), replace(second, filters=4))
+    tool_counts(Network("apart", layers))
+    shared = replace(
+        second, filters=4, kernels=(replace(second.kernels[0], initial=Shared("layer0")),)
+    )
+    with pytest.raises(NetworkError, match="layer 'layer1': its weights are another module's"):
+        tool_counts(Network("mine", (*layers[:2], shared)))
+
+
+def test_new_losses_stand_outside_of_the_module() -> None:
+    network = every_kind()
+    dense = replace(LINEAR, name="tree", reads=("data",), outputs=4)
+    gate = replace(LINEAR, name="gate", reads=("data",), outputs=1)
+    losses = [x for x in network if x.name in ("gated", "robust", "subset")]
+    inputs = (*network.layers[:3], gate, dense)
+    with_losses, without = (tool_counts(Network("mine", (*inputs, *x))) for x in (losses, ()))
+    assert [x.value for x in with_losses] == [x.value for x in without]
 
 
 def test_without_a_linear_layer_there_is_no_idle_pool() -> None:

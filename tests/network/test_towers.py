@@ -329,7 +329,7 @@ PAIR = (conv("ca", "data", tower=0), conv("cb", "data", tower=1))
                 Softmax(name="pa", reads=("ca",), tower=0),
                 Softmax(name="pb", reads=("cb",), tower=1),
             ),
-            "'pa' cannot be folded: each tower has a softmax over its own units alone",
+            "'pa' cannot be folded: each tower has a softmax layer over its own units alone",
         ),
         (
             (ElementwiseSum(name="s", reads=("ca", "cb"), coefficients=(1.0, 1.0)),),

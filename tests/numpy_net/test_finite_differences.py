@@ -6,9 +6,8 @@ contrast norm the function that its gradient does belong to is differenced inste
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import pytest
@@ -26,7 +25,6 @@ from alexnet.network.layers import (
     ElementwiseMax,
     ElementwiseSum,
     FullyConnected,
-    Gaussian,
     Input,
     Kernel,
     Layer,
@@ -41,22 +39,7 @@ from alexnet.network.layers import (
 from alexnet.network.spec import Network
 from alexnet.numpy_net import backward, forward, initial_arrays
 from alexnet.numpy_net.norms import denominators, measured
-from alexnet.numpy_net.windows import Array
-
-STEP = 1e-5
-START = Gaussian(0.5)
-
-Arrays = dict[str, Array]
-
-
-class Case(NamedTuple):
-    """A layer alone, the shapes that it reads, and where its units lie."""
-
-    label: str
-    layer: Layer
-    shapes: tuple[tuple[int, int, int], ...]
-    low: float = -2.0
-    high: float = 2.0
+from numpy_net.differences import START, Arrays, Case, check, check_alone, one
 
 
 def kernels(*kernels: dict[str, Any]) -> tuple[Kernel, ...]:
@@ -70,12 +53,6 @@ def conv(label: str, shapes: Any, *windows: dict[str, Any], **values: Any) -> Ca
     reads = tuple(f"x{i}" for i in range(len(shapes)))
     values = {"filters": 2, "rule": "cuda-convnet", "initial_bias": START} | values
     return Case(label, kind(name="y", reads=reads, kernels=kernels(*windows), **values), shapes)
-
-
-def one(label: str, kind: Callable[..., Layer], shape: Any, **values: Any) -> Case:
-    """A layer with one input."""
-    bounds = {key: values.pop(key) for key in ("low", "high") if key in values}
-    return Case(label, kind(name="y", reads=("x0",), **values), (shape,), **bounds)
 
 
 def activation(function: Any, *parameters: float, **bounds: float) -> Case:
@@ -178,47 +155,9 @@ CASES = [
 ]
 
 
-def check(
-    function: Callable[[Arrays], float], place: Arrays, gradient: Arrays, seed: int = 0
-) -> None:
-    """Compares the slope along three random directions of every array with its gradient."""
-    generator = np.random.default_rng(seed)
-    for name, values in place.items():
-        for _ in range(3):
-            direction = generator.normal(size=values.shape)
-            ahead = function(place | {name: values + STEP * direction})
-            behind = function(place | {name: values - STEP * direction})
-            slope = (ahead - behind) / (2 * STEP)
-            expected = (gradient[name] * direction).sum()
-            assert slope == pytest.approx(expected, rel=1e-6, abs=1e-7), name
-
-
-def apart(generator: np.random.Generator, shape: tuple[int, ...], low: float, high: float) -> Array:
-    """Values evenly spread and shuffled: none tied, none within a step of 0, 1 or 4."""
-    count = int(np.prod(shape))
-    values = low + (high - low) * (np.arange(count) + 0.37) / count
-    return generator.permutation(values).reshape(shape)
-
-
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.label)
 def test_gradient_of_a_layer_alone(case: Case) -> None:
-    generator = np.random.default_rng(zlib.crc32(case.label.encode()))
-    heads = [Input(name=f"x{i}", shape=shape) for i, shape in enumerate(case.shapes)]
-    network = Network(case.label, (*heads, case.layer))
-    arrays = initial_arrays(network, 1)
-    inputs = {
-        head.name: apart(generator, (2, *head.shape), case.low, case.high + 0.01 * i)
-        for i, head in enumerate(heads)
-    }
-    outputs = forward(network, arrays, inputs)
-    seed = generator.normal(size=outputs["y"].shape)
-
-    def weighed_output(values: Arrays) -> float:
-        pictures = {name: values[name] for name in inputs}
-        return float((seed * forward(network, values, pictures)["y"]).sum())
-
-    found = backward(network, arrays, outputs, seeds={"y": seed})
-    check(weighed_output, inputs | arrays, found.layers | found.parameters)
+    check_alone(case)
 
 
 @pytest.mark.parametrize("size", [2, 3])

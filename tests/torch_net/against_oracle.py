@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from alexnet import numpy_net
-from alexnet.network.layers import Activation, Dropout, Input, Loss
+from alexnet.network.layers import Activation, Dropout, Input, Loss, RandomPool, RandomScale
 from alexnet.network.spec import Network
 from alexnet.torch_net import Costs, NetworkModule, build
 
@@ -18,7 +18,7 @@ BATCH = 3
 
 @dataclass
 class Case:
-    """What both are given: pictures, labels or targets, weights, masks and noise."""
+    """What both are given: pictures, labels or targets, weights, and what is drawn."""
 
     network: Network
     inputs: dict[str, np.ndarray]
@@ -60,10 +60,14 @@ def case(network: Network, *, coarse: bool = False, positive: bool = False) -> C
     draws: dict[str, np.ndarray] = {}
     for layer in network:
         shape = (BATCH, *network.shape(layer.name))
-        if isinstance(layer, Dropout):
+        if isinstance(layer, Dropout) and layer.enabled:
             draws[layer.name] = (generator.random(shape) < layer.keep).astype(float)
         elif isinstance(layer, Activation) and layer.function == "noisy-relu":
             draws[layer.name] = generator.normal(size=shape)
+        elif isinstance(layer, RandomPool):
+            draws[layer.name] = generator.random(shape)
+        elif isinstance(layer, RandomScale):
+            draws[layer.name] = generator.random(4)
     return Case(network, inputs, arrays, draws)
 
 

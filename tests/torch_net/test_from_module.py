@@ -13,7 +13,16 @@ from torch import Tensor, nn
 
 from alexnet.network.catalog import get_network
 from alexnet.network.compare import compare
-from alexnet.network.layers import Activation, AveragePool, Conv, Dropout, Layer, MaxPool, Window
+from alexnet.network.layers import (
+    Activation,
+    AveragePool,
+    Conv,
+    Dropout,
+    Layer,
+    MaxPool,
+    Shared,
+    Window,
+)
 from alexnet.network.ledger import ledger
 from alexnet.network.spec import Network
 from alexnet.torch_net import build
@@ -295,7 +304,7 @@ REFUSED: dict[str, tuple[nn.Module, str]] = {
     "control": (Through(lambda m, x: x.relu() if x.sum() > 0 else x), "cannot be followed"),
     "output": (Through(lambda m, x: (x.relu(), x)), "returns something else"),
     "keyword": (Through(lambda m, x: torch.relu(input=x)), "reads 'x'; in a plain chain"),
-    "shared": (nn.Sequential(LINEAR, LINEAR), "module '1.1': Linear: shares its weights"),
+    "shared": (nn.Sequential(LINEAR, LINEAR), "module '1.1': Linear: shares its bias with layer"),
     "unused": (Through(lambda m, x: x.relu(), head=CONV), "'head.weight': its 144 numbers are"),
 }  # fmt: skip
 
@@ -331,6 +340,21 @@ def test_arrays_are_refused_for_another_network() -> None:
     renamed = from_module(module, (1, 4, 4), name="mine")
     assert renamed.name == "mine"
     assert set(arrays_of(module, renamed)) == {"conv1.weight", "conv1.bias"}
+
+
+def test_shared_weights_stay_one_array() -> None:
+    module = nn.Sequential(nn.Conv2d(2, 2, 3, padding=1), nn.ReLU(), nn.Conv2d(2, 2, 3))
+    assert isinstance(first := module[0], nn.Conv2d) and isinstance(last := module[2], nn.Conv2d)
+    last.weight = first.weight
+    network = outputs_agree(module, (2, 6, 6))
+    assert isinstance(conv := network["conv2"], Conv)
+    assert conv.kernels[0].initial == Shared("conv1")
+    assert list(arrays_of(module, network)) == ["conv1.weight", "conv1.bias", "conv2.bias"]
+    dense = nn.Linear(4, 4, bias=False)
+    network = outputs_agree(nn.Sequential(nn.Flatten(), dense, nn.Tanh(), dense), (4, 1, 1))
+    assert list(arrays_of(nn.Sequential(nn.Flatten(), dense, nn.Tanh(), dense), network)) == [
+        "fc1.weight"
+    ]
 
 
 def test_every_known_class_gives_the_kind_it_says() -> None:

@@ -34,7 +34,7 @@ from alexnet.network.layers import (
     Window,
     WithinMapNorm,
 )
-from alexnet.network.shapes import PARAMETER_COUNT
+from alexnet.network.placement import PARAMETER_COUNT
 from alexnet.network.spec import Network
 from torch_net.against_oracle import case, check
 

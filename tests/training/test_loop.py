@@ -7,7 +7,6 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,72 +14,19 @@ import numpy as np
 import pytest
 
 from alexnet.evaluation import EvaluationError
-from alexnet.formats import Checkpoint, read
-from alexnet.images import PictureSet, mean_image
+from alexnet.formats import read
+from alexnet.images import mean_image
 from alexnet.network.layers import LogisticLoss, Softmax
 from alexnet.network.spec import Network
 from alexnet.training.divergence import DivergedError
 from alexnet.training.events import EpochDone, Event, Notice, StepDone
-from alexnet.training.loop import Intervals, Outcome, train
+from alexnet.training.loop import Intervals, train
 from alexnet.training.rates import LayerRates, RecipeError
-from alexnet.training.recipe import Recipe
 from alexnet.training.run_folder import RunError, RunFolder
 from alexnet.training.schedule import Constant, Plateau
 from alexnet.training.stopping import stop_on_signals
+from training.runs import after, assert_same_run, go, names
 from training.small import NETWORK, RECIPE, pictures
-
-ROWS = Intervals(row_steps=2)
-
-
-def names(folder: Path) -> list[str]:
-    return sorted(path.name for path in folder.iterdir())
-
-
-def go(
-    path: Path,
-    recipe: Recipe = RECIPE,
-    *,
-    shown: PictureSet | None = None,
-    network: Network = NETWORK,
-    stop: Callable[[], bool] = lambda: False,
-    report: Callable[[Event], None] = lambda _: None,
-    resume: bool = False,
-    intervals: Intervals = ROWS,
-    start: Checkpoint | None = None,
-) -> Outcome:
-    return train(
-        network,
-        shown or pictures(),
-        recipe,
-        path,
-        test=pictures(30),
-        stop=stop,
-        report=report,
-        resume=resume,
-        intervals=intervals,
-        start=start,
-    )
-
-
-def after(steps: int) -> Callable[[], bool]:
-    """Asks to stop when it is asked for the `steps`-th time."""
-    asked = iter(range(1, 10**9))
-    return lambda: next(asked) >= steps
-
-
-def assert_same_run(one: Path, other: Path) -> None:
-    a, b = RunFolder(one), RunFolder(other)
-    assert a.rows(clock=False) == b.rows(clock=False)
-    first, second = read(a.final), read(b.final)
-    assert all(np.array_equal(first.arrays[k], second.arrays[k]) for k in first.arrays)
-    last, newest = a.newest(print), b.newest(print)
-    assert last is not None
-    assert newest is not None
-    assert last.training is not None
-    assert newest.training is not None
-    assert last.training.progress == newest.training.progress
-    for name, velocity in last.training.velocities.items():
-        assert np.array_equal(velocity, newest.training.velocities[name])
 
 
 @pytest.fixture(scope="module")
@@ -176,7 +122,7 @@ import sys, time
 from pathlib import Path
 sys.path.insert(0, sys.argv[2])
 from training.small import NETWORK, RECIPE, pictures
-from training.test_loop import ROWS
+from training.runs import ROWS
 from alexnet.training.loop import train
 from alexnet.training.stopping import stop_on_signals
 def slowly(event):

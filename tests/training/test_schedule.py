@@ -77,3 +77,12 @@ def test_senseless_schedules_are_refused() -> None:
     ]:
         with pytest.raises(ScheduleError, match=why):
             make()
+
+
+def test_an_epochs_first_data_batch_has_the_rate_that_begins_with_it() -> None:
+    # 1/49 · 49 is less than 1 in floating point
+    for epochs in range(2, 100):
+        for at_epoch in range(1, epochs):
+            schedule = Steps(at_epochs=(float(at_epoch),), factors=(0.1,))
+            value = factor(schedule, progress=at_epoch * 7 / (epochs * 7), epochs=epochs)
+            assert value == 0.1, (epochs, at_epoch)

@@ -14,7 +14,7 @@ from typing import Annotated
 import typer
 
 from alexnet import terminal
-from alexnet.cli import account, draw, judge, learn, numbers
+from alexnet.cli import account, convert, draw, judge, learn, numbers
 
 app = typer.Typer(
     name="alexnet",
@@ -52,6 +52,7 @@ numbers.add(app)
 learn.add(app)
 judge.add(app)
 draw.add(app)
+convert.add(app)
 
 
 def run(arguments: list[str] | None = None) -> None:

@@ -4,21 +4,24 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from alexnet import terminal
 from alexnet.cli import numbers, tables, tools
+from alexnet.cli.arguments import ClassTree, Json, Parameters, Side
 from alexnet.cli.open import open_network
 from alexnet.network.catalog import NETWORKS
 from alexnet.network.codec import to_json
-from alexnet.network.edit import with_input, with_rule
+from alexnet.network.edit import with_rule
 from alexnet.network.ledger import Ledger, Row, as_tree, ledger
 from alexnet.network.sizes import RULES
 from alexnet.network.spec import Network, NetworkError, nearest
 
-Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+SOURCES = ("--input", "--params", "--class-tree")
+"""What else says which network is meant."""
 
 
 def add(app: typer.Typer) -> None:
@@ -80,9 +83,9 @@ def explain(
     rule: Annotated[
         str | None, typer.Option(help=f"Re-read it under {', '.join(RULES)}, or all of them.")
     ] = None,
-    pixels: Annotated[
-        int | None, typer.Option("--input", help="Re-read it over a picture of this side.")
-    ] = None,
+    pixels: Side = None,
+    parameters: Parameters = None,
+    class_tree: ClassTree = None,
     as_json: Json = False,
     as_markdown: Annotated[bool, typer.Option("--markdown", help="Print Markdown.")] = False,
     batch: Annotated[
@@ -102,6 +105,8 @@ def explain(
         "--total": printed_total,
         "--rule": rule,
         "--input": pixels,
+        "--params": parameters,
+        "--class-tree": class_tree,
         "--batch": batch,
         "--tools": counters,
         "--spec": spec,
@@ -111,12 +116,12 @@ def explain(
         asked = network or "paper"
         numbers.explain_number(what, asked, layer or of_layer, printed_total, as_json, as_markdown)
         return
-    described = _described(what, pixels, rule)
+    described = _described(what, pixels, rule, parameters, class_tree)
     if rule == "all":
-        _refuse_others(given, "--rule all", {"--rule", "--input"})
+        _refuse_others(given, "--rule all", {"--rule", *SOURCES})
         _print_rules(described, as_json, as_markdown)
         return
-    changes = {"--rule", "--input"}
+    changes = {"--rule", *SOURCES}
     if spec:
         _refuse_others(given, "--spec", {"--spec", *changes})
         terminal.say(to_json(described, indent=1))
@@ -131,11 +136,15 @@ def explain(
         _print_account(ledger(described), layer or of_layer, as_json, as_markdown)
 
 
-def _described(what: str, pixels: int | None, rule: str | None) -> Network:
+def _described(
+    what: str,
+    pixels: int | None,
+    rule: str | None,
+    parameters: Path | None,
+    class_tree: Path | None,
+) -> Network:
     """The network, over another picture and under another rule where they are asked for."""
-    network = open_network(what)
-    if pixels is not None:
-        network = with_input(network, pixels)
+    network = open_network(what, side=pixels, parameters=parameters, class_tree=class_tree)
     if rule in (None, "all"):
         return network
     for known in RULES:

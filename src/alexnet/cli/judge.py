@@ -1,24 +1,28 @@
-"""`alexnet evaluate` and `predict`: what checkpoints say of pictures, and how often rightly."""
+"""`alexnet evaluate`: how often checkpoints are right about pictures; what may be asked for, and
+what is printed. How they are asked is in `examine`, what the tables hold in `verdicts`.
+"""
 
 from __future__ import annotations
 
-from dataclasses import replace
+import json
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any, get_args
 
 import typer
 
 from alexnet import terminal
-from alexnet.cli.learn import tally_text, tally_tree
+from alexnet.cli import verdicts
+from alexnet.cli.examine import Pictures, border_of, judged
+from alexnet.cli.examine import test_guesses as test_guesses
 from alexnet.cli.open import open_checkpoint
+from alexnet.cli.predict import predict
+from alexnet.cli.verdicts import Verdict
+from alexnet.network.spec import nearest
 
 if TYPE_CHECKING:
-    from alexnet.evaluation import Guess, Tally
+    from alexnet.evaluation import Showing
     from alexnet.formats import Checkpoint
-    from alexnet.images import PictureSet
-    from alexnet.pictures.predictions import Guess as Drawn
-
-Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
 def add(app: typer.Typer) -> None:
@@ -33,201 +37,182 @@ def evaluate(
     data_folder: Annotated[
         Path | None, typer.Option(help="Where data that go by a name lie.")
     ] = None,
-    as_json: Json = False,
+    views: Annotated[str, typer.Option(help="Looked at: centre, ten or nine.")] = "centre",
+    average: Annotated[
+        str, typer.Option(help="Of views: probabilities (2012), or logits.")
+    ] = "probabilities",
+    mean_crop: Annotated[
+        str, typer.Option(help="Of a mean image: centre (2012), or matching the view.")
+    ] = "centre",
+    border: Annotated[
+        int | None, typer.Option(min=0, help="Pixels added at every edge (default: as learned).")
+    ] = None,
+    ensemble: Annotated[
+        bool, typer.Option("--ensemble", help="Also the mean of all, as a row.")
+    ] = False,
+    per_class: Annotated[
+        bool, typer.Option("--per-class", help="The errors of every class.")
+    ] = False,
+    confused: Annotated[
+        int, typer.Option(min=0, show_default=False, help="So many pairs confused most.")
+    ] = 0,
+    worst: Annotated[
+        int, typer.Option(min=0, show_default=False, help="So many pictures judged worst.")
+    ] = 0,
+    out: Annotated[Path | None, typer.Option(help="Draw the worst into this file.")] = None,
+    table: Annotated[bool, typer.Option("--table", help="Beside the paper's two tables.")] = False,
+    append: Annotated[Path | None, typer.Option(help="Add the rows here, as JSON lines.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Count how often each checkpoint is right about the test pictures of DATA."""
-    rows: list[tuple[str, Checkpoint, Tally, int]] = []
-    for name in checkpoints:
-        checkpoint = open_checkpoint(name)
-        rows.append((name, checkpoint, *_judge(checkpoint, data, data_folder)))
+    showing = _showing(views, average, mean_crop)
+    opened = {name: open_checkpoint(name) for name in dict.fromkeys(checkpoints)}
+    asked = [(name, opened[name]) for name in checkpoints]
+    _check_options(asked, showing, border, ensemble)
+    _check_files(len(asked) if not ensemble else 1, worst, out, append)
+    if table and as_json:
+        raise ValueError("--table is for reading and --json for programs; leave one of them out")
+    found = judged(asked, Pictures(data, data_folder), showing, border, ensemble)
+    if append is not None:
+        _append(found, append)
     if as_json:
-        terminal.print_json(
-            [
-                {"checkpoint": name, "network": c.network.name, "data": data, "left_out": out}
-                | (tally_tree(t) or {})
-                for name, c, t, out in rows
-            ]
-        )
-        return
-    for name, checkpoint, tally, out in rows:
-        left = f"; {out:,} pictures could not be decoded and are left out" if out else ""
-        on = f"{name}: {checkpoint.network.name} on {data}"
-        terminal.say(f"{on}: error {tally_text(tally)}{left}")
-
-
-def _judge(checkpoint: Checkpoint, data: str, data_folder: Path | None) -> tuple[Tally, int]:
-    """How often it is right, and how many pictures could not be decoded."""
-    from alexnet.evaluation import evaluate as count
-    from alexnet.torch_net import build
-
-    pictures = _test_pictures(checkpoint, data, data_folder)
-    with terminal.bar("evaluating") as advance:
-        tally = count(
-            build(checkpoint.network, arrays=checkpoint.arrays),
-            pictures,
-            checkpoint.contract,
-            mean_image=checkpoint.mean_image,
-            progress=advance,
-        )
-    return tally, len(pictures.rejected)
-
-
-def _test_pictures(checkpoint: Checkpoint, data: str, data_folder: Path | None) -> PictureSet:
-    """The test pictures of `data` as the checkpoint's network takes them, labels in its order."""
-    from alexnet.images import load, open_source
-
-    source = open_source(data, data_folder=data_folder)
-    if source.note:
-        terminal.warn(source.note)
-    if not len(source.test):
-        raise ValueError(f"{data}: has no test pictures ({source.note})")
-    channels, side = _fitting(checkpoint)
-    with terminal.bar("decoding") as advance:
-        pictures = load(source.test, channels=channels, side=side, progress=advance)
-    for rejected in pictures.rejected:
-        terminal.warn(f"left out: {rejected.name}: {rejected.reason}")
-    return _relabelled(pictures, checkpoint, data)
-
-
-def test_guesses(checkpoint: Checkpoint, data: str, data_folder: Path | None) -> list[Drawn]:
-    """The test pictures of `data`, each with its likeliest classes, ready to draw."""
-    from alexnet.evaluation import predictions
-    from alexnet.pictures.predictions import Guess as Drawn
-    from alexnet.torch_net import build
-
-    pictures = _test_pictures(checkpoint, data, data_folder)
-    found = predictions(
-        build(checkpoint.network, arrays=checkpoint.arrays),
-        pictures,
-        checkpoint.contract,
-        mean_image=checkpoint.mean_image,
-    )
-    return [
-        Drawn(
-            image.permute(1, 2, 0).numpy(),
-            tuple(checkpoint.class_name(g.index) for g in likely),
-            tuple(g.probability for g in likely),
-            pictures.classes[int(label)],
-        )
-        for image, label, likely in zip(pictures.images, pictures.labels, found, strict=True)
-    ]
-
-
-def _fitting(checkpoint: Checkpoint) -> tuple[int, int]:
-    """Channels, and the side in pixels to which pictures are fitted; their centre is shown."""
-    channels, side, _ = checkpoint.network.picture.shape
-    return channels, side + 2 * checkpoint.contract.border_pixels
-
-
-def _relabelled(pictures: PictureSet, checkpoint: Checkpoint, data: str) -> PictureSet:
-    """Labels counted in the checkpoint's own order of classes.
-
-    Raises:
-        ValueError: the data have a class that the checkpoint has not.
-    """
-    import torch
-
-    if not checkpoint.classes or pictures.classes == checkpoint.classes:
-        return pictures
-    unknown = [name for name in pictures.classes if name not in checkpoint.classes]
-    if unknown:
-        raise ValueError(
-            f"{data}: class '{unknown[0]}' is none of the checkpoint's {len(checkpoint.classes)}"
-            f" ({', '.join(checkpoint.classes[:5])}, …); evaluate on data of the same classes"
-        )
-    places = torch.tensor([checkpoint.classes.index(name) for name in pictures.classes])
-    return replace(pictures, labels=places[pictures.labels], classes=checkpoint.classes)
-
-
-def predict(
-    checkpoint: Annotated[str, typer.Argument(help="A checkpoint file or a run folder.")],
-    pictures: Annotated[list[Path], typer.Argument(help="Picture files.")],
-    top: Annotated[int, typer.Option(min=1, help="How many classes to name.")] = 5,
-    as_json: Json = False,
-) -> None:
-    """Name the likeliest classes of each picture; files that are none are reported."""
-    opened = open_checkpoint(checkpoint)
-    shown, failed = _decode(pictures, opened)
-    for name, reason in failed:
-        terminal.warn(f"{name}: {reason}")
-    if not shown:
-        raise ValueError("none of the files is a picture that can be decoded")
-    guesses = _guess(opened, shown, top)
-    if as_json:
-        terminal.print_json(_guess_tree(opened, guesses, failed))
+        terminal.print_json([_tree(verdict, per_class, confused, worst) for verdict in found])
     else:
-        for name, likely in guesses:
-            text = ", ".join(f"{opened.class_name(g.index)} {g.probability:.1%}" for g in likely)
-            terminal.say(f"{name}: {text}")
-    if failed:
-        raise typer.Exit(1)
+        _print(found, per_class, confused, worst, table)
+    if out is not None:
+        _draw_worst(found[-1], worst, out, as_json)
 
 
-def _decode(
-    paths: list[Path], checkpoint: Checkpoint
-) -> tuple[list[tuple[str, object]], list[tuple[str, str]]]:
-    """Each picture at the network's side, by name; and the files that are none, with the reason."""
-    from alexnet.images.decode import PictureError, decode, fit
+def _showing(views: str, average: str, mean_crop: str) -> Showing:
+    """How pictures are shown; a choice that could make no difference is refused."""
+    from alexnet.evaluation import Average, MeanCrop, Showing
+    from alexnet.images.shown import Views
 
-    channels, side = _fitting(checkpoint)
-    shown: list[tuple[str, object]] = []
-    failed: list[tuple[str, str]] = []
-    for path in paths:
-        try:
-            shown.append(
-                (str(path), fit(decode(path.read_bytes(), str(path), channels=channels), side))
+    scheme: Views = _choice("scheme of views", "centre" if views == "center" else views, Views)
+    of: Average = _choice("average", average, Average)
+    crop: MeanCrop = _choice(
+        "mean crop", "centre" if mean_crop == "center" else mean_crop, MeanCrop
+    )
+    if scheme == "centre" and of != "probabilities":
+        raise ValueError("--average is of several views; give --views ten or nine with it")
+    if scheme == "centre" and crop != "centre":
+        raise ValueError(
+            "the part of a mean image that matches the centre view is its centre; give --views ten"
+            " or nine with --mean-crop matching"
+        )
+    return Showing(views=scheme, average=of, mean_crop=crop)
+
+
+def _choice(what: str, text: str, union: object) -> Any:
+    """`text` as one of a union of literals."""
+    known = get_args(union)
+    if text not in known:
+        hint = nearest(text, list(known))
+        raise ValueError(f"no {what} is called '{text}'{hint}; there are: {', '.join(known)}")
+    return text
+
+
+def _check_options(
+    asked: Sequence[tuple[str, Checkpoint]], showing: Showing, border: int | None, ensemble: bool
+) -> None:
+    """Whether the checkpoints can be asked so, before anything is decoded."""
+    if showing.views != "centre":
+        for name, checkpoint in asked:
+            if not border_of(checkpoint, border):
+                raise ValueError(
+                    f"{name}: its pictures have no border to cut {showing.views} views from; give"
+                    " one in pixels, as --border 4 (they are then fitted that much larger)"
+                )
+    if showing.mean_crop == "matching" and not any(c.contract.mean_image for _, c in asked):
+        raise ValueError(f"{asked[0][0]}: subtracts no mean image; leave --mean-crop out")
+    if ensemble:
+        if len(asked) < 2:
+            raise ValueError("an ensemble needs two checkpoints or more; name them all")
+        _check_same_classes(asked)
+
+
+def _check_same_classes(asked: Sequence[tuple[str, Checkpoint]]) -> None:
+    """Whether the checkpoints' outputs stand for the same classes in the same order."""
+    from alexnet.network.shapes import elements
+
+    first_name, first = asked[0]
+    for name, other in asked[1:]:
+        counts = [elements(c.network.shape(c.network.outputs.name)) for c in (first, other)]
+        if counts[0] != counts[1]:
+            raise ValueError(
+                f"{name}: has {counts[1]} classes and {first_name} {counts[0]}; an ensemble's"
+                " members have the same"
             )
-        except PictureError as error:
-            failed.append((error.name, error.reason))
-        except OSError as error:
-            failed.append((str(path), (error.strerror or str(error)).lower()))
-    return shown, failed
+        if not (first.classes and other.classes):
+            continue  # imported weights may come without names
+        for index in range(counts[0]):
+            here, there = other.class_name(index), first.class_name(index)
+            if here != there:
+                raise ValueError(
+                    f"{name}: has class '{here}' where {first_name} has '{there}'; an ensemble's"
+                    " members have the same classes in the same order"
+                )
 
 
-def _guess(
-    checkpoint: Checkpoint, shown: list[tuple[str, object]], top: int
-) -> list[tuple[str, tuple[Guess, ...]]]:
-    import numpy as np
-    import torch
+def _check_files(rows: int, worst: int, out: Path | None, append: Path | None) -> None:
+    """Whether the files that are asked for can be written, before the long work."""
+    from alexnet.pictures.style import FORMATS
 
-    from alexnet.evaluation import predictions
-    from alexnet.images import PictureSet
-    from alexnet.torch_net import build
-
-    names = tuple(name for name, _ in shown)
-    stacked = np.stack([np.asarray(picture).transpose(2, 0, 1) for _, picture in shown])
-    pictures = PictureSet(
-        torch.from_numpy(stacked),
-        torch.zeros(len(names), dtype=torch.int64),
-        names,
-        checkpoint.classes,
-        (),
-    )
-    found = predictions(
-        build(checkpoint.network, arrays=checkpoint.arrays),
-        pictures,
-        checkpoint.contract,
-        mean_image=checkpoint.mean_image,
-        top=top,
-    )
-    return list(zip(names, found, strict=True))
+    if out is not None:
+        if not worst:
+            raise ValueError(
+                "--out is where the worst pictures are drawn; say how many, --worst 12"
+            )
+        if rows > 1:
+            raise ValueError("--out draws one checkpoint's worst pictures; name one, or --ensemble")
+        if out.suffix.lower() not in FORMATS:
+            raise ValueError(f"{out}: a figure is written as one of {', '.join(FORMATS)}")
+    if append is not None and (append.is_dir() or not append.parent.is_dir()):
+        raise ValueError(f"{append}: no file can be written there; its folder must exist")
 
 
-def _guess_tree(
-    checkpoint: Checkpoint,
-    guesses: list[tuple[str, tuple[Guess, ...]]],
-    failed: list[tuple[str, str]],
-) -> dict[str, object]:
-    return {
-        "predictions": [
-            {
-                "picture": name,
-                "classes": [
-                    {"name": checkpoint.class_name(g.index), "probability": g.probability}
-                    for g in likely
-                ],
-            }
-            for name, likely in guesses
-        ],
-        "failed": [{"picture": name, "reason": reason} for name, reason in failed],
-    }
+def _append(found: Sequence[Verdict], path: Path) -> None:
+    """Adds the rows to a file, one JSON object a line."""
+    lines = [
+        json.dumps(verdicts.verdict_tree(verdict), ensure_ascii=False, allow_nan=False) + "\n"
+        for verdict in found
+    ]
+    with path.open("a", encoding="utf-8") as file:
+        file.writelines(lines)
+
+
+def _tree(verdict: Verdict, per_class: bool, confused: int, worst: int) -> dict[str, object]:
+    tree = verdicts.verdict_tree(verdict)
+    if per_class:
+        tree["per_class"] = verdicts.class_trees(verdict)
+    if confused:
+        tree["confused"] = verdicts.confusion_trees(verdict, confused)
+    if worst:
+        tree["worst"] = verdicts.worst_trees(verdict, worst)
+    return tree
+
+
+def _print(
+    found: Sequence[Verdict], per_class: bool, confused: int, worst: int, table: bool
+) -> None:
+    terminal.show(verdicts.verdict_table(found))
+    for verdict in found:
+        if per_class:
+            terminal.show(verdicts.class_table(verdict))
+        if confused:
+            terminal.show(verdicts.confusion_table(verdict, confused))
+        if worst:
+            terminal.show(verdicts.worst_table(verdict, worst))
+    if table:
+        terminal.show(verdicts.beside_the_paper(found))
+
+
+def _draw_worst(verdict: Verdict, count: int, out: Path, as_json: bool) -> None:
+    from alexnet.evaluation import worst
+    from alexnet.pictures.predictions import draw_predictions
+    from alexnet.pictures.style import save
+
+    chosen = worst(verdict.judgement, count)
+    written = save(draw_predictions(verdicts.drawn_guesses(verdict, chosen)), out)
+    if not as_json:
+        terminal.say(f"wrote {written}")

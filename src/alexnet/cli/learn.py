@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING, Annotated, get_args
 import typer
 
 from alexnet import terminal
-from alexnet.cli.open import open_checkpoint, open_network
+from alexnet.cli import arguments
+from alexnet.cli.open import Opened, open_checkpoint, open_described
+from alexnet.cli.recipes import FOR_DATA, choose_recipe
 from alexnet.cli.tables import ledger_table
-from alexnet.network.edit import with_classes
+from alexnet.network.edit import with_classes, with_input
 from alexnet.network.ledger import ledger
 from alexnet.network.shapes import elements
 from alexnet.network.spec import Network, nearest
@@ -26,9 +28,6 @@ if TYPE_CHECKING:
     from alexnet.training.loop import Outcome
     from alexnet.training.recipe import Recipe
 
-FOR_DATA = {"digits": ("tiny", "digits"), "cifar10": ("80sec", "cifar")}
-"""The network and the recipe for data that go by a name; other data get the paper's."""
-
 INTERRUPTED = 130
 """Exit status of a run that was asked to stop, as shells have it for Ctrl-C."""
 
@@ -41,32 +40,26 @@ def add(app: typer.Typer) -> None:
 def train(
     data: Annotated[str, typer.Argument(help="digits, cifar10, or a path to pictures.")],
     network: Annotated[
-        str | None, typer.Option(help="A network's name or file (default: by the data).")
+        str | None,
+        typer.Option(metavar="NAME", help="A network's name or file (default: by the data)."),
     ] = None,
-    recipe: Annotated[str | None, typer.Option(help="How to learn (default: by the data).")] = None,
-    settings: Annotated[
-        list[str] | None, typer.Option("--set", help="Change the recipe: lr=0.02, epochs=3.")
+    recipe: Annotated[
+        str | None, typer.Option(metavar="NAME", help="How to learn (default: by the data).")
     ] = None,
-    start: Annotated[
-        str | None, typer.Option("--from", help="Begin with a checkpoint's weights.")
-    ] = None,
-    run: Annotated[
-        Path | None, typer.Option(help="Where the run is written (default: runs/DATA-NETWORK).")
-    ] = None,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on with the run there.")] = False,
-    save_every: Annotated[
-        int, typer.Option(min=1, help="A checkpoint to resume from every so many epochs.")
-    ] = 1,
-    keep_every: Annotated[
-        int | None, typer.Option(min=1, help="One that stays every so many epochs.")
-    ] = None,
-    data_folder: Annotated[
-        Path | None, typer.Option(help="Where data that go by a name lie.")
-    ] = None,
-    precision: Annotated[
-        str, typer.Option(help="Of the arithmetic: fp32, or bf16 where the processor has it.")
-    ] = "fp32",
-    as_json: Annotated[bool, typer.Option("--json", help="Print the outcome as JSON.")] = False,
+    settings: arguments.Settings = None,
+    start: arguments.Start = None,
+    parameters: arguments.Parameters = None,
+    side: arguments.Side = None,
+    class_tree: arguments.ClassTree = None,
+    order: arguments.Order = None,
+    notebook: arguments.Notebook = None,
+    run: arguments.Run = None,
+    resume: arguments.Resume = False,
+    save_every: arguments.SaveEvery = 1,
+    keep_every: arguments.KeepEvery = None,
+    data_folder: arguments.DataFolder = None,
+    precision: arguments.Arithmetic = "fp32",
+    as_json: arguments.Json = False,
 ) -> None:
     """Teach a network the pictures of DATA; writes a run folder. Ctrl-C saves and leaves."""
     from alexnet.training.loop import Intervals
@@ -76,8 +69,17 @@ def train(
 
     arithmetic = _precision(precision)
     begun = open_checkpoint(start) if start else None
-    described = _network(network, data, begun)
-    chosen = _recipe(recipe, settings or [], data)
+    opened = _network(network, data, begun, parameters, side, class_tree)
+    described = opened.network
+    chosen = choose_recipe(
+        recipe,
+        data,
+        described,
+        opened.definition,
+        settings=settings or [],
+        notebook=notebook,
+        order=order,
+    )
     folder = run or Path("runs") / f"{Path(data).stem}-{described.name}"
     if not resume:
         check_free(folder)
@@ -114,17 +116,18 @@ def _precision(text: str) -> Precision:
     raise ValueError(f"no precision is called '{text}'{nearest(text, list(known))}")
 
 
-def _network(name: str | None, data: str, begun: Checkpoint | None) -> Network:
+def _network(
+    name: str | None,
+    data: str,
+    begun: Checkpoint | None,
+    parameters: Path | None,
+    side: int | None,
+    class_tree: Path | None,
+) -> Opened:
     if name is None and begun is not None:
-        return begun.network
-    return open_network(name or FOR_DATA.get(data, ("paper", ""))[0])
-
-
-def _recipe(name: str | None, settings: list[str], data: str) -> Recipe:
-    from alexnet.training.recipe import with_settings
-    from alexnet.training.recipes import recipe
-
-    return with_settings(recipe(name or FOR_DATA.get(data, ("", "paper"))[1]), settings)
+        return Opened(network=begun.network if side is None else with_input(begun.network, side))
+    asked = name or FOR_DATA.get(data, ("paper", ""))[0]
+    return open_described(asked, side=side, parameters=parameters, class_tree=class_tree)
 
 
 def _open_source(data: str, data_folder: Path | None) -> Source:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from alexnet import terminal
+from alexnet.cli.arguments import Json
 from alexnet.cli.open import open_network
 from alexnet.network.catalog import NETWORKS
 from alexnet.network.codec import FORMAT
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
     from alexnet.network.compare.stage import Difference
     from alexnet.network.paper import Audit
 
-Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Markdown = Annotated[bool, typer.Option("--markdown", help="Print Markdown.")]
 
 GROUPED = re.compile(r"\d{1,3}(,\d{3})+")

@@ -179,6 +179,7 @@ def story_table(account: Ledger, rows: tuple[Row, ...], name: str) -> Table:
         ("kind", first.kind, network[first.name].source),
         ("reads", ", ".join(f"{r} {text(network.shape(r))}" for r in first.reads) or "–", ""),
         *_window_cells(network, first),
+        *_connection_cells(network, first),
         ("output", times + text(first.shape), first.why["output_shape"]),
     ]
     for label, count, key in (
@@ -195,7 +196,9 @@ def story_table(account: Ledger, rows: tuple[Row, ...], name: str) -> Table:
     )
     if first.receptive_field:
         field = first.receptive_field
-        place = f"{field.sentence}; every {field.jump} pixels from pixel {field.start}"
+        place = field.sentence
+        if field.jump:  # 0: every unit may see the whole picture
+            place += f"; every {field.jump} pixels from pixel {field.start}"
         cells.append(("field", str(field.size), place))
     towers = f" (towers {', '.join(str(r.tower) for r in rows)})" if twins > 1 else ""
     return Table(
@@ -207,13 +210,13 @@ def story_table(account: Ledger, rows: tuple[Row, ...], name: str) -> Table:
 
 def _window_cells(network: Network, row: Row) -> list[tuple[str, str, str]]:
     """How the windows lie over each input: size, stride, what they read beyond the far edge."""
-    from alexnet.network.layers import AveragePool, Conv, Local, MaxPool
+    from alexnet.network.layers import AveragePool, Conv, Local, MaxPool, RandomPool
 
     layer = network[row.name]
     match layer:
         case Conv() | Local():
             windows = [(k.size, k.stride, k.padding) for k in layer.kernels]
-        case MaxPool() | AveragePool():
+        case MaxPool() | AveragePool() | RandomPool():
             windows = [(layer.window.size, layer.window.stride, layer.window.padding)]
         case _:
             return []
@@ -228,4 +231,22 @@ def _window_cells(network: Network, row: Row) -> list[tuple[str, str, str]]:
         else:
             edge = f"{rows.before} pixels of padding before, {rows.after} after"
         cells.append(("window", value, f"rule {layer.rule}: {edge}"))
+    return cells
+
+
+def _connection_cells(network: Network, row: Row) -> list[tuple[str, str, str]]:
+    """Which maps the groups see, where they were chosen one by one."""
+    from alexnet.network.layers import Conv, Local
+
+    layer = network[row.name]
+    cells: list[tuple[str, str, str]] = []
+    for read, kernel in (
+        zip(layer.reads, layer.kernels, strict=True) if isinstance(layer, Conv | Local) else ()
+    ):
+        if kernel.connections:
+            each = len(kernel.connections) // kernel.groups
+            value = f"{kernel.groups} × {each} of {network.shape(read)[0]}"
+            shown = ", ".join(map(str, kernel.connections[:8]))
+            more = " …" if len(kernel.connections) > 8 else ""
+            cells.append(("connections", value, f"maps of {read}, group by group: {shown}{more}"))
     return cells

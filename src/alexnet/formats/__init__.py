@@ -7,10 +7,11 @@ from pathlib import Path
 
 from alexnet.formats import safetensors
 from alexnet.formats.checkpoint import Checkpoint, Format, FormatError, TrainingState
+from alexnet.formats.cuda_convnet import model_file
 
 __all__ = ["FORMATS", "Checkpoint", "Format", "FormatError", "TrainingState", "read", "write"]
 
-FORMATS: tuple[Format, ...] = (safetensors.FORMAT,)
+FORMATS: tuple[Format, ...] = (safetensors.FORMAT, model_file.FORMAT)
 """Every format, in the order in which they are asked whether a file is theirs."""
 
 HEAD = 4096
@@ -24,12 +25,23 @@ def read(path: str | os.PathLike[str]) -> Checkpoint:
         FormatError: no such file, no known format, or a damaged file.
     """
     path = Path(path)
+    known = recognised(path)
+    if known is None:
+        names = ", ".join(known.name for known in FORMATS)
+        raise FormatError(f"{path}: is in no format that is known ({names})")
+    return known.read(path)
+
+
+def recognised(path: Path) -> Format | None:
+    """The format that a file is in, by its first bytes and its name; None where it is in none.
+
+    Raises:
+        FormatError: no such file, or one that cannot be read.
+    """
+    if path.is_dir() and any(map(model_file.NUMBERED.fullmatch, _names(path))):
+        return model_file.FORMAT  # a folder ConvNet__… of checkpoints; the newest is read
     head = _head(path)
-    for known in FORMATS:
-        if known.recognise(head, path.name):
-            return known.read(path)
-    names = ", ".join(known.name for known in FORMATS)
-    raise FormatError(f"{path}: is in no format that is known ({names})")
+    return next((known for known in FORMATS if known.recognise(head, path.name)), None)
 
 
 def write(checkpoint: Checkpoint, path: str | os.PathLike[str]) -> None:
@@ -44,6 +56,13 @@ def write(checkpoint: Checkpoint, path: str | os.PathLike[str]) -> None:
             return known.write(checkpoint, path)
     endings = ", ".join(ending for known in FORMATS if known.write for ending in known.suffixes)
     raise FormatError(f"{path}: its ending says no format; it must be one of {endings}")
+
+
+def _names(folder: Path) -> list[str]:
+    try:
+        return [path.name for path in folder.iterdir()]
+    except OSError as error:
+        raise FormatError(f"{folder}: cannot be read ({error.strerror or error})") from None
 
 
 def _head(path: Path) -> bytes:

@@ -1,7 +1,7 @@
 """From what a person types, a name or a path, to a source of labelled pictures.
 
-It recognises the layout and hands over; the layouts are read in `digits`, `cifar`, `parquet` and
-`folder`.
+It recognises the layout and hands over; the layouts are read in `digits`, `cifar`, `parquet`,
+`batches_of_2012` and `folder`.
 """
 
 import difflib
@@ -11,10 +11,11 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from alexnet.images import cifar, parquet
+from alexnet.images import batches_of_2012, cifar, parquet
 from alexnet.images.digits import open_digits
 from alexnet.images.folder import open_folder
 from alexnet.images.splits import Source, SourceError, Split
+from alexnet.images.store import is_store, open_store
 
 __all__ = ["NAMES", "Source", "SourceError", "Split", "open_source", "user_data_folder"]
 
@@ -26,10 +27,10 @@ def open_source(data: str, *, data_folder: Path | None = None, seed: int = 0) ->
     """Open the pictures that `data` names: `digits`, `cifar10`, or the path of a file or folder.
 
     A path may be a parquet file, a folder of parquet shards, CIFAR-10's python or binary batches,
-    or a folder of class folders. `cifar10` is looked for in data_folder/cifar10, in data_folder
-    itself and in alexnet/cifar10 of the user data folder. The seed matters only where a source
-    has no test split of its own; the source's note says so. A name wins over a path of the same
-    spelling, which can be written ./digits.
+    the pickled batches of cuda-convnet and its relatives, or a folder of class folders. `cifar10`
+    is looked for in data_folder/cifar10, in data_folder itself and in alexnet/cifar10 of the user
+    data folder. The seed matters only where a source has no test split of its own; the source's
+    note says so. A name wins over a path of the same spelling, which can be written ./digits.
 
     Raises SourceError, one sentence with the file or the name and what would be right.
     """
@@ -81,7 +82,12 @@ def _open_path(path: Path, seed: int) -> Source:
 
 
 def _open_tables(folder: Path, seed: int) -> Source | None:
-    """The folder as CIFAR-10's batches or as parquet shards; None where it holds neither."""
+    """The folder as a store, as batches or as parquet shards; None where it holds none."""
+    if is_store(folder):
+        return open_store(folder)
+    pickled = batches_of_2012.find_batches(folder)
+    if pickled is not None:
+        return batches_of_2012.open_batches(pickled, seed=seed)
     batches = cifar.find_batches(folder)
     if batches is not None:
         return cifar.open_batches(batches)

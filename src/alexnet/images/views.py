@@ -7,6 +7,7 @@ import numpy as np
 import torch
 
 _CHUNK = 1024
+_PART = 2**22  # numbers of which a float64 copy is made at a time
 
 
 def generator(seed: int, *position: int) -> torch.Generator:
@@ -29,8 +30,10 @@ def random_crop(
     padding: int,
     generator: torch.Generator,
     fill: torch.Tensor | None = None,
+    chunk: int = 1,
 ) -> torch.Tensor:
-    """Crop (N, C, H, W) to (N, C, size, size), each image at an offset of its own.
+    """Crop (N, C, H, W) to (N, C, size, size), each image at an offset of its own, or each `chunk`
+    of consecutive images (32 in 2012: semantics file, section 12) at one.
 
     Every offset 0 .. H + 2 x padding - size is equally likely in each direction, as in section 4.1
     of the paper (33 x 33 of them for 224 of 256). `fill` stands in the padding and is broadcast to
@@ -40,16 +43,16 @@ def random_crop(
     canvas = _padded(images, padding, fill)
     count, _, height, width = canvas.shape
     assert 0 < size <= min(height, width), f"a crop of {size} does not fit {height} x {width}"
-    top = _draw(height - size + 1, count, generator).to(images.device)
-    left = _draw(width - size + 1, count, generator).to(images.device)
+    top = _draw(height - size + 1, count, generator, chunk).to(images.device)
+    left = _draw(width - size + 1, count, generator, chunk).to(images.device)
     windows = canvas.unfold(2, size, 1).unfold(3, size, 1)  # a view: (N, C, top, left, size, size)
     crops = windows[torch.arange(count, device=images.device), :, top, left]
     return crops.contiguous(memory_format=_memory_format(images))
 
 
-def mirror(images: torch.Tensor, *, generator: torch.Generator) -> torch.Tensor:
-    """Turn each of (N, C, H, W) left to right with probability 1/2, independently."""
-    turned = _draw(2, len(images), generator).to(images.device, torch.bool)
+def mirror(images: torch.Tensor, *, generator: torch.Generator, chunk: int = 1) -> torch.Tensor:
+    """Turn each of (N, C, H, W), or each `chunk` of them, left to right with probability 1/2."""
+    turned = _draw(2, len(images), generator, chunk).to(images.device, torch.bool)
     return torch.where(turned[:, None, None, None], images.flip(3), images)
 
 
@@ -83,6 +86,56 @@ def channel_statistics(images: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor
     mean = weights @ values
     variance = (weights * (values - mean[:, None]).square()).sum(1)
     return mean.float(), variance.sqrt().float()
+
+
+def colour_components(images: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return the principal components of the colours of all pixels of uint8 (N, C, H, W), 0..255.
+
+    float64 eigenvalues (C,) of the covariance, rising, and its eigenvectors (C, C), column by
+    column, each with its largest element positive. The covariance (divided by the number of pixels)
+    comes from whole-number sums.
+    """
+    assert len(images) > 0, "there are no colours of no images"
+    channels, pixels = images.shape[1], images[:, 0].numel()
+    sums = torch.zeros(channels, dtype=torch.int64)
+    products = torch.zeros(channels, channels, dtype=torch.int64)
+    for part in images.split(max(1, _PART // images[0].numel())):
+        colours = part.transpose(0, 1).flatten(1).double().cpu()
+        sums += colours.sum(1).long()
+        products += (colours @ colours.T).long()  # exact: far below 2**53
+    exact = [
+        [pixels * int(products[i, j]) - int(sums[i]) * int(sums[j]) for j in range(channels)]
+        for i in range(channels)
+    ]
+    covariance = torch.tensor(
+        [[value / pixels**2 for value in row] for row in exact], dtype=torch.float64
+    )
+    values, vectors = torch.linalg.eigh(covariance)
+    largest = vectors.gather(0, vectors.abs().argmax(0, keepdim=True))
+    return values.clamp(min=0), vectors * largest.sign()
+
+
+def colour_noise(
+    images: torch.Tensor,
+    spread: torch.Tensor,
+    *,
+    strength: float,
+    shrink: bool,
+    generator: torch.Generator,
+) -> torch.Tensor:
+    """Add strength x spread a to every pixel of each of (N, C, H, W), a ~ N(0, I) drawn for each.
+
+    The columns of spread (C, C) are colour components, each as long as it is to vary (section 4.1
+    of the paper). With `shrink` the sum is divided by 1 + strength, as in 2012 (cuda-convnet's
+    convdata.py; semantics file, section 12). A strength of 0 draws nothing and changes nothing.
+    """
+    if strength == 0:
+        return images
+    count, channels = images.shape[:2]
+    drawn = torch.randn(count, channels, generator=generator, device=generator.device)
+    noise = drawn.to(images.device) @ spread.to(images).T
+    shown = images + strength * noise[:, :, None, None]
+    return shown / (1 + strength) if shrink else shown
 
 
 def normalise(
@@ -141,9 +194,16 @@ def _fill_image(fill: torch.Tensor, images: torch.Tensor) -> torch.Tensor:
     return fill.to(images.device)
 
 
-def _draw(below: int, count: int, generator: torch.Generator) -> torch.Tensor:
-    """`count` whole numbers 0 .. below - 1, drawn where the generator lives."""
-    return torch.randint(below, (count,), generator=generator, device=generator.device)
+def _draw(below: int, count: int, generator: torch.Generator, chunk: int) -> torch.Tensor:
+    """`count` whole numbers 0 .. below - 1, one for each `chunk`, drawn where the generator lives.
+
+    The last chunk may be smaller.
+    """
+    assert chunk >= 1, f"a chunk is {chunk} pictures; it must be at least 1"
+    drawn = torch.randint(
+        below, (-(-count // chunk),), generator=generator, device=generator.device
+    )
+    return drawn if chunk == 1 else drawn.repeat_interleave(chunk)[:count]
 
 
 def _memory_format(images: torch.Tensor) -> torch.memory_format:

@@ -15,28 +15,43 @@ from alexnet.network.layers import (
     Activation,
     AveragePool,
     BinaryCrossEntropyLoss,
+    Blur,
+    ColourTransform,
     Concat,
+    Constant,
     ContrastNorm,
     Conv,
     CrossEntropyLoss,
     CrossMapNorm,
+    CrossMapPool,
+    Drawn,
     Dropout,
     ElementwiseMax,
     ElementwiseSum,
     FullyConnected,
-    Initial,
+    GatedSumOfSquaresLoss,
     Input,
     Kernel,
     Layer,
     Local,
     LogisticLoss,
     MaxPool,
+    Nailbed,
+    RandomPool,
+    RandomScale,
+    Reflection,
+    Resize,
+    RobustLoss,
+    Shared,
     Softmax,
+    SubsetSoftmaxLoss,
     SumOfSquaresLoss,
+    TreeConnected,
     Unweighted,
     Weighted,
     WithinMapNorm,
 )
+from alexnet.network.placement.weighted import initials, seen_channels, weight_shapes, window
 from alexnet.network.shapes import Placed, Shape, elements
 from alexnet.network.sizes import Derived
 from alexnet.network.spec import Network
@@ -69,7 +84,7 @@ class Parameter:
     layer: str
     shape: tuple[int, ...]
     fan_in: int
-    initial: Initial
+    initial: Drawn
     is_bias: bool
     sentence: str
 
@@ -85,68 +100,93 @@ def network_parameters(network: Network) -> tuple[Parameter, ...]:
 
 
 def parameters(layer: Layer, network: Network) -> tuple[Parameter, ...]:
-    """The learned arrays of one layer: the weights of each input in order, then the bias."""
-    inputs, placed = network.inputs_of(layer), network.placed[layer.name]
+    """The learned arrays of one layer: its own weights, input by input, then the bias.
+
+    Weights that are shared are listed at the layer that owns them, and only there.
+    """
     match layer:
-        case Conv():
-            weights = [
-                _weight(
-                    layer,
-                    i,
-                    (layer.filters, *_window(kernel, shape)),
-                    kernel.initial,
-                    _filters(layer.filters, kernel, shape),
-                )
-                for i, (kernel, shape) in enumerate(zip(layer.kernels, inputs, strict=True))
-            ]
-        case Local():
-            _, rows, columns = placed.shape
-            weights = [
-                _weight(
-                    layer,
-                    i,
-                    (rows, columns, layer.filters, *_window(kernel, shape)),
-                    kernel.initial,
-                    f"{rows}·{columns} positions · {_filters(layer.filters, kernel, shape)}",
-                )
-                for i, (kernel, shape) in enumerate(zip(layer.kernels, inputs, strict=True))
-            ]
-        case FullyConnected():
-            weights = [
-                _weight(
-                    layer,
-                    i,
-                    (layer.outputs, elements(shape) // layer.groups),
-                    initial,
-                    _dense(layer, shape),
-                )
-                for i, (initial, shape) in enumerate(zip(layer.initial, inputs, strict=True))
-            ]
+        case Conv() | Local() | FullyConnected() | TreeConnected():
+            return _own_arrays(layer, network)
         case _:
             return _no_arrays(layer)
+
+
+def weight_names(layer: Weighted, network: Network) -> tuple[str, ...]:
+    """The name of the array that each input meets, in order: its own or the one it shares."""
+    names = list[str]()
+    for index, initial in enumerate(initials(layer)):
+        if isinstance(initial, Shared):
+            owner = network[initial.layer]
+            names.append(_weight_name(owner, initial.index))
+        else:
+            names.append(_weight_name(layer, index))
+    return tuple(names)
+
+
+def _own_arrays(layer: Weighted, network: Network) -> tuple[Parameter, ...]:
+    inputs, placed = network.inputs_of(layer), network.placed[layer.name]
     fan = fan_in(layer, inputs).value
-    arrays = [(name, shape, initial, False, why) for name, shape, initial, why in weights]
-    if layer.bias != "none":
-        arrays.append((f"{layer.name}.bias", *_bias(layer, placed.shape)))
-    return tuple(
-        Parameter(name, layer.name, shape, fan, initial, is_bias, why)
-        for name, shape, initial, is_bias, why in arrays
-    )
+    found = [
+        Parameter(_weight_name(layer, i), layer.name, shape, fan, initial, False, why)
+        for i, (shape, initial, why) in enumerate(
+            zip(
+                weight_shapes(layer, inputs, placed.shape),
+                initials(layer),
+                _sentences(layer, inputs, placed.shape),
+                strict=True,
+            )
+        )
+        if not isinstance(initial, Shared)
+    ]
+    if isinstance(layer, TreeConnected):
+        found.append(_inner_nodes(layer, elements(inputs[0]), fan))
+    if isinstance(layer, TreeConnected) or layer.bias != "none":
+        shape, why = _bias(layer, placed.shape)
+        found.append(
+            Parameter(f"{layer.name}.bias", layer.name, shape, fan, layer.initial_bias, True, why)
+        )
+    return tuple(found)
 
 
-def _weight(
-    layer: Layer, index: int, shape: tuple[int, ...], initial: Initial, sentence: str
-) -> tuple[str, tuple[int, ...], Initial, str]:
-    suffix = "weight" if len(layer.reads) == 1 else f"weight_{index}"
-    return f"{layer.name}.{suffix}", shape, initial, sentence
+def _weight_name(layer: Layer, index: int) -> str:
+    return f"{layer.name}.weight" if len(layer.reads) == 1 else f"{layer.name}.weight_{index}"
 
 
-def _window(kernel: Kernel, shape: Shape) -> tuple[int, int, int]:
-    return shape[0] // kernel.groups, kernel.size, kernel.size
+def _sentences(layer: Weighted, inputs: tuple[Shape, ...], placed: Shape) -> list[str]:
+    """Where the count of each input's weights comes from."""
+    match layer:
+        case Conv():
+            pairs = zip(layer.kernels, inputs, strict=True)
+            return [_filters(layer.filters, kernel, shape) for kernel, shape in pairs]
+        case Local():
+            places = f"{placed[1]}·{placed[2]} positions"
+            pairs = zip(layer.kernels, inputs, strict=True)
+            return [f"{places} · {_filters(layer.filters, k, shape)}" for k, shape in pairs]
+        case FullyConnected():
+            return [_dense(layer, shape) for shape in inputs]
+        case TreeConnected():
+            return [f"{layer.outputs} leaves · {elements(inputs[0])} inputs"]
+        case _:
+            assert_never(layer)
+
+
+def _inner_nodes(layer: TreeConnected, inputs: int, fan: int) -> Parameter:
+    """The vectors of the tree's inner nodes, which start at 0 (2012's layer.py)."""
+    nodes = len(layer.parents) - layer.outputs
+    why = f"{nodes} inner nodes · {inputs} inputs"
+    name = f"{layer.name}.inner"
+    return Parameter(name, layer.name, (nodes, inputs), fan, Constant(0.0), False, why)
 
 
 def _filters(filters: int, kernel: Kernel, shape: Shape) -> str:
-    return f"{filters} filters · {kernel.size}·{kernel.size}·{_shared(shape[0], kernel.groups)}"
+    return f"{filters} filters · {kernel.size}·{kernel.size}·{_seen(kernel, shape)}"
+
+
+def _seen(kernel: Kernel, shape: Shape) -> str:
+    """How many channels one filter sees, as a sum would write it."""
+    if kernel.connections:
+        return str(seen_channels(kernel, shape))
+    return _shared(shape[0], kernel.groups)
 
 
 def _shared(channels: int, groups: int) -> str:
@@ -157,27 +197,29 @@ def _dense(layer: FullyConnected, shape: Shape) -> str:
     return f"{layer.outputs} outputs · {_shared(elements(shape), layer.groups)} inputs"
 
 
-def _bias(layer: Weighted, shape: Shape) -> tuple[tuple[int, ...], Initial, bool, str]:
-    if layer.bias == "unshared":
-        return (
-            shape,
-            layer.initial_bias,
-            True,
-            f"one per output unit: {shape[0]}·{shape[1]}·{shape[2]}",
-        )
-    per = "output" if isinstance(layer, FullyConnected) else "filter"
-    return (shape[0],), layer.initial_bias, True, f"one per {per}: {shape[0]}"
+def _bias(layer: Weighted, shape: Shape) -> tuple[tuple[int, ...], str]:
+    if isinstance(layer, Conv | Local) and layer.bias == "unshared":
+        return shape, f"one per output unit: {shape[0]}·{shape[1]}·{shape[2]}"
+    per = "filter" if isinstance(layer, Conv | Local) else "output"
+    return (shape[0],), f"one per {per}: {shape[0]}"
 
 
 def fan_in(layer: Weighted, inputs: tuple[Shape, ...]) -> Derived:
-    """How many weights meet in one output unit, all inputs together."""
-    if isinstance(layer, FullyConnected):
-        terms = [(elements(s) // layer.groups, _shared(elements(s), layer.groups)) for s in inputs]
-    else:
-        terms = [
-            (math.prod(_window(k, s)), f"{k.size}·{k.size}·{_shared(s[0], k.groups)}")
-            for k, s in zip(layer.kernels, inputs, strict=True)
-        ]
+    """How many weights meet in one output unit, all inputs together; of a tree those of a leaf."""
+    match layer:
+        case Conv() | Local():
+            terms = [
+                (math.prod(window(k, s)), f"{k.size}·{k.size}·{_seen(k, s)}")
+                for k, s in zip(layer.kernels, inputs, strict=True)
+            ]
+        case FullyConnected():
+            terms = [
+                (elements(s) // layer.groups, _shared(elements(s), layer.groups)) for s in inputs
+            ]
+        case TreeConnected():
+            terms = [(elements(s), str(elements(s))) for s in inputs]
+        case _:
+            assert_never(layer)
     return Derived(sum(count for count, _ in terms), " + ".join(why for _, why in terms))
 
 
@@ -191,7 +233,7 @@ def neurons(layer: Layer, placed: Placed) -> Derived:
         case Conv() | Local():
             c, rows, columns = placed.shape
             return Derived(c * rows * columns, f"{rows}·{columns}·{c}")
-        case FullyConnected():
+        case FullyConnected() | TreeConnected():
             return Derived(layer.outputs, f"{layer.outputs}")
         case _:
             return _nothing(layer)
@@ -206,7 +248,7 @@ def multiply_adds(layer: Layer, network: Network) -> Derived:
     """
     units = neurons(layer, network.placed[layer.name])
     match layer:
-        case Conv() | Local() | FullyConnected():
+        case Conv() | Local() | FullyConnected() | TreeConnected():
             fan = fan_in(layer, network.inputs_of(layer))
             inner = f"({fan.sentence})" if "+" in fan.sentence else fan.sentence
             return Derived(units.value * fan.value, f"{units.sentence} neurons · {inner} weights")
@@ -220,9 +262,9 @@ def connections(layer: Layer, network: Network) -> Derived:
     """
     units = neurons(layer, network.placed[layer.name])
     match layer:
-        case Conv() | Local() | FullyConnected():
+        case Conv() | Local() | FullyConnected() | TreeConnected():
             fan = fan_in(layer, network.inputs_of(layer))
-            bias = 0 if layer.bias == "none" else 1
+            bias = 1 if isinstance(layer, TreeConnected) or layer.bias != "none" else 0
             inner = f"({fan.sentence} + 1)" if bias else f"({fan.sentence})"
             return Derived(units.value * (fan.value + bias), f"{units.sentence} neurons · {inner}")
         case _:
@@ -272,28 +314,54 @@ def _field(layer: Layer, inputs: list[ReceptiveField], network: Network) -> Rece
                 (k.size, k.stride, rows.before)
                 for k, (rows, _) in zip(layer.kernels, placed.sides, strict=True)
             ]
-        case MaxPool() | AveragePool():
+        case MaxPool() | AveragePool() | RandomPool():
             windows = [(layer.window.size, layer.window.stride, placed.sides[0][0].before)]
         case WithinMapNorm():
             windows = [(layer.size, 1, layer.size // 2)]
         case ContrastNorm():  # squares of differences from a mean: two windows, one on the other
             windows = [(2 * layer.size - 1, 1, 2 * (layer.size // 2))]
-        case FullyConnected() | Softmax():
+        case FullyConnected() | TreeConnected() | Softmax():
             windows = [(network.shape(read)[1], 1, 0) for read in layer.reads]
         case (
             CrossMapNorm()
+            | CrossMapPool()
             | Activation()
+            | ColourTransform()
             | Dropout()
             | Concat()
             | ElementwiseSum()
             | ElementwiseMax()
         ):
             windows = [(1, 1, 0) for _ in inputs]
-        case LogisticLoss() | CrossEntropyLoss() | BinaryCrossEntropyLoss() | SumOfSquaresLoss():
+        case Blur():
+            windows = [(layer.size, 1, layer.size // 2)]
+        case Nailbed():
+            windows = [(1, layer.stride, -nailbed_start(layer, network.shape(layer.reads[0])[1]))]
+        case Resize() | RandomScale() | Reflection():
+            return _whole(network.picture.shape[1], "a unit's place in the picture moves")
+        case (
+            LogisticLoss()
+            | CrossEntropyLoss()
+            | BinaryCrossEntropyLoss()
+            | SumOfSquaresLoss()
+            | GatedSumOfSquaresLoss()
+            | RobustLoss()
+            | SubsetSoftmaxLoss()
+        ):
             return None
         case _:
             assert_never(layer)
     return _union([_grow(f, *w) for f, w in zip(inputs, windows, strict=True)])
+
+
+def nailbed_start(layer: Nailbed, side: int) -> int:
+    """The first pixel that a centred grid takes (2012's layer.py): 2 for a stride of 4 on 224."""
+    return (side - layer.stride * (-(-side // layer.stride) - 1)) // 2
+
+
+def _whole(side: int, why: str) -> ReceptiveField:
+    """The whole picture, where a unit sees no one part of it."""
+    return ReceptiveField(side, 0, 0, f"the whole picture: {why}")
 
 
 def _grow(field: ReceptiveField, size: int, stride: int, before: int) -> ReceptiveField:
@@ -301,7 +369,7 @@ def _grow(field: ReceptiveField, size: int, stride: int, before: int) -> Recepti
         field.size + (size - 1) * field.jump,
         field.jump * stride,
         field.start - before * field.jump,
-        f"{field.size} + ({size} − 1)·{field.jump}" if size > 1 else "as its input",
+        f"{field.size} + ({size} − 1)·{field.jump}" if size > 1 and field.jump else "as its input",
     )
 
 

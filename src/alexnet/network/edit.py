@@ -16,9 +16,13 @@ from alexnet.network.layers import (
     LogisticLoss,
     Loss,
     MaxPool,
+    RandomPool,
     Softmax,
+    TreeConnected,
+    Weighted,
     Window,
 )
+from alexnet.network.shapes import elements
 from alexnet.network.sizes import Rule
 from alexnet.network.spec import Network, NetworkError
 
@@ -40,7 +44,7 @@ def with_rule(network: Network, rule: Rule) -> Network:
 def _ruled(layer: Layer, rule: Rule) -> Layer:
     if isinstance(layer, Conv | Local):
         return replace(layer, rule=rule, kernels=tuple(_reset(k, rule) for k in layer.kernels))
-    if isinstance(layer, MaxPool | AveragePool):
+    if isinstance(layer, MaxPool | AveragePool | RandomPool):
         return replace(layer, rule=rule, window=_reset(layer.window, rule))
     return layer
 
@@ -69,23 +73,47 @@ def with_input(network: Network, side: int) -> Network:
 def with_classes(network: Network, classes: int) -> Network:
     """The network with as many outputs in its last fully-connected layer as there are classes.
 
-    Losses that report a top-k error report one that exists.
+    Where the output joins several such layers (2012 dealt the last one over its GPUs), they share
+    the classes, the first ones taking one more. Losses that report a top-k error report one that
+    exists.
 
     Raises:
-        NetworkError: it has no fully-connected layer, or what follows does not fit.
+        NetworkError: it has no fully-connected layer, its last one is over a tree of classes, or
+            what follows does not fit.
     """
-    last = next((x for x in reversed(network.layers) if isinstance(x, FullyConnected)), None)
-    if last is None:
+    heads = _heads(network)
+    if not heads:
         raise NetworkError(f"network '{network.name}' has no fully-connected layer to give classes")
+    for head in heads:
+        if isinstance(head, TreeConnected):
+            raise NetworkError(
+                f"network '{network.name}', layer '{head.name}': its tree sets the {head.outputs} "
+                "classes; give it a tree over the new ones, or a fully-connected layer in its place"
+            )
+    stacked = sum(x.outputs for x in heads) == elements(network.shape(network.outputs.name))
+    share, rest = divmod(classes, len(heads)) if stacked else (classes, 0)
+    shares = {head.name: share + (index < rest) for index, head in enumerate(heads)}
 
     def widened(layer: Layer) -> Layer:
-        if isinstance(layer, FullyConnected) and layer == last:
-            return replace(layer, outputs=classes)
+        if isinstance(layer, FullyConnected) and layer.name in shares:
+            return replace(layer, outputs=shares[layer.name])
         if isinstance(layer, LogisticLoss):
             return replace(layer, top=min(layer.top, classes))
         return layer
 
     return replace(network, layers=tuple(widened(layer) for layer in network))
+
+
+def _heads(network: Network) -> list[FullyConnected | TreeConnected]:
+    """The fully-connected layers whose outputs the network's output is made of; else the last."""
+    dense = [x for x in network if isinstance(x, FullyConnected | TreeConnected)]
+    waiting, seen = [network.outputs], set[str]()
+    while waiting:
+        layer = waiting.pop()
+        seen.add(layer.name)
+        if not isinstance(layer, Weighted):
+            waiting += [network[read] for read in layer.reads]
+    return [x for x in dense if x.name in seen] or dense[-1:]
 
 
 def with_loss(network: Network) -> Network:

@@ -6,101 +6,27 @@ field has no default.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import ClassVar, Literal
 
+from alexnet.network.parts import Constant as Constant
+from alexnet.network.parts import Drawn as Drawn
+from alexnet.network.parts import FanInGaussian as FanInGaussian
+from alexnet.network.parts import FanInUniform as FanInUniform
+from alexnet.network.parts import Gaussian as Gaussian
+from alexnet.network.parts import Initial as Initial
+from alexnet.network.parts import Kernel as Kernel
+from alexnet.network.parts import LayerBase as LayerBase
+from alexnet.network.parts import Shared as Shared
+from alexnet.network.parts import Window as Window
+from alexnet.network.picture_layers import Blur as Blur
+from alexnet.network.picture_layers import ColourTransform as ColourTransform
+from alexnet.network.picture_layers import Nailbed as Nailbed
+from alexnet.network.picture_layers import PictureTransform as PictureTransform
+from alexnet.network.picture_layers import RandomScale as RandomScale
+from alexnet.network.picture_layers import Reflection as Reflection
+from alexnet.network.picture_layers import Resize as Resize
 from alexnet.network.sizes import Rule
-
-# --- initial values -------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class Constant:
-    """Every element is `value`."""
-
-    kind: ClassVar[str] = "constant"
-    value: float
-
-
-@dataclass(frozen=True, slots=True)
-class Gaussian:
-    """Zero-mean normal draws with standard deviation `deviation`."""
-
-    kind: ClassVar[str] = "gaussian"
-    deviation: float
-
-
-@dataclass(frozen=True, slots=True)
-class FanInGaussian:
-    """Zero-mean normal draws with standard deviation `gain / sqrt(fan_in)` (He: gain sqrt 2)."""
-
-    kind: ClassVar[str] = "fan-in-gaussian"
-    gain: float
-
-
-@dataclass(frozen=True, slots=True)
-class FanInUniform:
-    """Uniform draws within ±`gain / sqrt(fan_in)` (torch's Conv2d and Linear: gain 1; Caffe's
-    xavier: sqrt 3).
-    """
-
-    kind: ClassVar[str] = "fan-in-uniform"
-    gain: float
-
-
-Initial = Constant | Gaussian | FanInGaussian | FanInUniform
-
-
-# --- windows --------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Kernel:
-    """What a convolution holds for one of its inputs: a square window and its first weights.
-
-    Attributes:
-        size, stride, padding: in pixels of that input.
-        groups: the input's channels and the filters are dealt into this many separate sets.
-        initial: how the weights start.
-        outputs: an explicit output side (cuda-convnet2's `modulesX`), or None for the layer's rule.
-    """
-
-    size: int
-    stride: int = 1
-    padding: int = 0
-    groups: int = 1
-    initial: Initial
-    outputs: int | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Window:
-    """A square pooling window; under the cuda-convnet rule `padding` is minus its `start`."""
-
-    size: int
-    stride: int
-    padding: int = 0
-    outputs: int | None = None
-
-
-# --- layers ---------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, kw_only=True)
-class LayerBase:
-    """What every layer has.
-
-    Attributes:
-        name: unique within the network.
-        reads: names of earlier layers, in order.
-        tower: which tower (2012: which GPU) holds it, or None where the net has no towers.
-        source: where its values come from; takes no part in equality.
-    """
-
-    name: str
-    reads: tuple[str, ...] = ()
-    tower: int | None = None
-    source: str = field(default="", compare=False)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -127,7 +53,7 @@ class Conv(LayerBase):
     kernels: tuple[Kernel, ...]
     rule: Rule
     bias: Literal["shared", "unshared", "none"] = "shared"
-    initial_bias: Initial = Constant(0.0)
+    initial_bias: Drawn = Constant(0.0)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -141,7 +67,7 @@ class Local(LayerBase):
     kernels: tuple[Kernel, ...]
     rule: Rule
     bias: Literal["shared", "unshared", "none"] = "unshared"
-    initial_bias: Initial = Constant(0.0)
+    initial_bias: Drawn = Constant(0.0)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -157,16 +83,36 @@ class FullyConnected(LayerBase):
     initial: tuple[Initial, ...]
     groups: int = 1
     bias: Literal["shared", "none"] = "shared"
-    initial_bias: Initial = Constant(0.0)
+    initial_bias: Drawn = Constant(0.0)
+
+
+@dataclass(frozen=True, kw_only=True)
+class TreeConnected(LayerBase):
+    """A fully-connected layer over a tree of classes: a leaf's weights are the sum of the vectors
+    along its path from the root (2012's `treefc`; softmaxtree.cu).
+
+    `parents` has one entry per node: the node above it, or its own number at the root. The first
+    `outputs` nodes are the leaves. Leaves start as `initial` says, inner nodes at 0.
+    """
+
+    kind: ClassVar[str] = "tree-connected"
+    outputs: int
+    parents: tuple[int, ...]
+    initial: Drawn
+    initial_bias: Drawn = Constant(0.0)
 
 
 @dataclass(frozen=True, kw_only=True)
 class MaxPool(LayerBase):
-    """The largest value of each window, over the pixels that exist."""
+    """The largest value of each window, over the pixels that exist.
+
+    With `by_magnitude` the one farthest from 0, its sign kept (cuda-convnet's `maxabs`).
+    """
 
     kind: ClassVar[str] = "max-pool"
     window: Window
     rule: Rule
+    by_magnitude: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -182,6 +128,34 @@ class AveragePool(LayerBase):
     window: Window
     rule: Rule
     divisor: Literal["inside", "padded", "window", "one"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class RandomPool(LayerBase):
+    """One pixel of each window, drawn while training (2012's `pool=rand`).
+
+    The kernel that draws was never released. Ours takes every pixel that exists with equal
+    probability; at test time the window's mean, which is what that expects.
+    """
+
+    kind: ClassVar[str] = "random-pool"
+    window: Window
+    rule: Rule
+
+
+@dataclass(frozen=True, kw_only=True)
+class CrossMapPool(LayerBase):
+    """The largest of `size` neighbouring maps, pixel by pixel (cuda-convnet2's `cmpool`).
+
+    Window i covers maps start + i · stride … + size − 1 that exist; `outputs` says how many windows
+    there are.
+    """
+
+    kind: ClassVar[str] = "cross-map-pool"
+    size: int
+    stride: int
+    start: int = 0
+    outputs: int
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -274,12 +248,13 @@ class Dropout(LayerBase):
     """Each unit is kept with probability `keep` while training.
 
     `scaling` "test" multiplies by keep at test time (2012); "train" divides by keep while training
-    (today).
+    (today). One that is not `enabled` does at all times what it does at test time.
     """
 
     kind: ClassVar[str] = "dropout"
     keep: float
     scaling: Literal["test", "train"]
+    enabled: bool = True
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -336,12 +311,13 @@ class CrossEntropyLoss(LayerBase):
 
 @dataclass(frozen=True, kw_only=True)
 class BinaryCrossEntropyLoss(LayerBase):
-    """Reads targets in [0, 1], then logistic units: −Σ t·log y + (1 − t)·log(1 − y), log 0 taken as
-    −50.
+    """Reads targets in [0, 1], then logistic units: −Σ w·t·log y + (1 − t)·log(1 − y), log 0 taken
+    as −50; w is `positive_weight` (cuda-convnet2's `posWeight`).
     """
 
     kind: ClassVar[str] = "binary-cross-entropy-loss"
     coefficient: float = 1.0
+    positive_weight: float = 1.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -352,13 +328,50 @@ class SumOfSquaresLoss(LayerBase):
     coefficient: float = 1.0
 
 
+@dataclass(frozen=True, kw_only=True)
+class GatedSumOfSquaresLoss(LayerBase):
+    """Reads a gate, one number per picture, then anything: gate · Σ x² (2012's `cost.gsum2`)."""
+
+    kind: ClassVar[str] = "gated-sum-of-squares-loss"
+    coefficient: float = 1.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class RobustLoss(LayerBase):
+    """Reads targets, then outputs: Σ ln(1 + (y − t)²) (2012's `cost.rflickr`)."""
+
+    kind: ClassVar[str] = "robust-loss"
+    coefficient: float = 1.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class SubsetSoftmaxLoss(LayerBase):
+    """Reads labels, then scores: −log of the probability that the label is among `set_size` chosen
+    classes, a set's probability growing with exp of its scores' sum (2012's `cost.msm`).
+    """
+
+    kind: ClassVar[str] = "subset-softmax-loss"
+    set_size: int
+    coefficient: float = 1.0
+
+
 Norm = CrossMapNorm | WithinMapNorm | ContrastNorm
-Loss = LogisticLoss | CrossEntropyLoss | BinaryCrossEntropyLoss | SumOfSquaresLoss
-Weighted = Conv | Local | FullyConnected
+Loss = (
+    LogisticLoss
+    | CrossEntropyLoss
+    | BinaryCrossEntropyLoss
+    | SumOfSquaresLoss
+    | GatedSumOfSquaresLoss
+    | RobustLoss
+    | SubsetSoftmaxLoss
+)
+Pool = MaxPool | AveragePool | RandomPool
+Weighted = Conv | Local | FullyConnected | TreeConnected
 Unweighted = (
     Input
-    | MaxPool
-    | AveragePool
+    | Pool
+    | CrossMapPool
+    | PictureTransform
     | Norm
     | Activation
     | Dropout

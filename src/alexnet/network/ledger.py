@@ -17,7 +17,8 @@ from alexnet.network.arithmetic import (
     parameters,
     receptive_fields,
 )
-from alexnet.network.layers import Input, Layer
+from alexnet.network.layers import Input, Layer, Shared, Weighted
+from alexnet.network.placement.weighted import initials
 from alexnet.network.shapes import Shape, elements
 from alexnet.network.spec import Network
 
@@ -34,7 +35,7 @@ class Row:
         reads: what it reads.
         shape: its output, (channels, height, width).
         neurons: outputs of layers with weights; 0 for others.
-        weights, biases: how many numbers are learned.
+        weights, biases: how many numbers are learned; shared weights count at their owner alone.
         connections: neurons times what each reads, bias included, as if no weight were shared.
         multiply_adds: multiplications with a weight.
         activation_bytes: its output in single precision.
@@ -178,13 +179,34 @@ def _row(layer: Layer, network: Network, field: ReceptiveField | None) -> Row:
         why={
             "output_shape": placed.sentence,
             "neurons": units.sentence,
-            "weights": " + ".join(p.sentence for p in weights) or "none: it has no weights",
+            "weights": " + ".join([*(p.sentence for p in weights), *_shared(layer, network)])
+            or "none: it has no weights",
             "biases": " + ".join(p.sentence for p in biases) or "none",
             "connections": links.sentence,
             "multiply_adds": work.sentence,
             "receptive_field": field.sentence if field else "it sees no picture",
         },
     )
+
+
+def _shared(layer: Layer, network: Network) -> list[str]:
+    """Whose weights it has that are not its own, once each."""
+    found: dict[str, None] = {}
+    for initial in initials(layer) if isinstance(layer, Weighted) else ():
+        if isinstance(initial, Shared) and initial.layer == layer.name:
+            found[f"those of its input {initial.index}, counted once"] = None
+        elif isinstance(initial, Shared):
+            found[f"those of {_owner(network[initial.layer], layer, network)}, counted there"] = (
+                None
+            )
+    return list(found)
+
+
+def _owner(owner: Layer, layer: Layer, network: Network) -> str:
+    """The owner's name, as twins call it alike that share each with their own tower's."""
+    name = stem(owner.name, owner.tower)
+    twins = [x for x in network if x.kind == owner.kind and stem(x.name, x.tower) == name]
+    return name if owner.tower == layer.tower and len(twins) > 1 else owner.name
 
 
 def stem(name: str, tower: int | None) -> str:

@@ -9,28 +9,41 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal, assert_never
 
-from alexnet.network.arithmetic import network_parameters, parameters
+from alexnet.network.arithmetic import network_parameters, parameters, weight_names
 from alexnet.network.layers import (
     Activation,
     AveragePool,
     BinaryCrossEntropyLoss,
+    Blur,
+    ColourTransform,
     Concat,
     ContrastNorm,
     Conv,
     CrossEntropyLoss,
     CrossMapNorm,
+    CrossMapPool,
     Dropout,
     ElementwiseMax,
     ElementwiseSum,
     FullyConnected,
+    GatedSumOfSquaresLoss,
     Input,
     Layer,
     Local,
     LogisticLoss,
     Loss,
     MaxPool,
+    Nailbed,
+    RandomPool,
+    RandomScale,
+    Reflection,
+    Resize,
+    RobustLoss,
     Softmax,
+    SubsetSoftmaxLoss,
     SumOfSquaresLoss,
+    TreeConnected,
+    Weighted,
     WithinMapNorm,
 )
 from alexnet.network.shapes import elements
@@ -50,7 +63,8 @@ class TrainingMemory:
 
     Attributes:
         batch_size: pictures in the step.
-        weights, gradients, velocities: each as many numbers as there are parameters.
+        weights, gradients, velocities: each as many numbers as there are parameters; weights that
+            layers share count once.
         activations: what the forward pass keeps for the backward pass, at its fullest.
         peak: the most that lives at once; gradients come as activations go, so it is less than
             the sum of all.
@@ -101,14 +115,17 @@ def training_memory(
 def _kept(network: Network) -> dict[str, int]:
     """Numbers per picture that the forward pass keeps, by the layer whose output they are.
 
-    A layer's output is kept where a reader needs its input again, or the layer its own output.
+    A layer's output is kept where a reader needs its input again, or the layer its own output;
+    layers that no gradient reaches, such as a blurred picture, need neither.
     """
     outputs: dict[str, int] = {}
     copies: dict[str, int] = {}
+    learning = _learning(network)
     for layer in network:
         size = elements(network.shape(layer.name))
         if isinstance(layer, Input):
             outputs[layer.name] = size if layer.content == "picture" else 0
+        if layer.name not in learning:
             continue
         if _needs_input(layer):
             outputs.update({read: elements(network.shape(read)) for read in _read(layer, network)})
@@ -120,25 +137,48 @@ def _kept(network: Network) -> dict[str, int]:
     return {layer.name: outputs.get(layer.name, 0) + copies.get(layer.name, 0) for layer in network}
 
 
+def _learning(network: Network) -> set[str]:
+    """The layers whose output hangs on weights, their own or those below."""
+    found: set[str] = set()
+    for layer in network:
+        passes = not isinstance(layer, Resize | RandomScale | ColourTransform)
+        if isinstance(layer, Weighted) or (passes and found.intersection(layer.reads)):
+            found.add(layer.name)
+    return found
+
+
 def _read(layer: Layer, network: Network) -> list[str]:
-    """What it reads as it is; a fully-connected layer reads maps only as a copy laid flat."""
-    if not isinstance(layer, FullyConnected):
-        return list(layer.reads)
-    return [read for read in layer.reads if network.shape(read)[1:] == (1, 1)]
+    """What it reads as it is; fully-connected layers read maps only as a copy laid flat, sparse
+    connections channels only as a copy picked out.
+    """
+    match layer:
+        case FullyConnected() | TreeConnected():
+            return [read for read in layer.reads if network.shape(read)[1:] == (1, 1)]
+        case Conv() | Local():
+            pairs = zip(layer.reads, layer.kernels, strict=True)
+            return [read for read, kernel in pairs if not kernel.connections]
+        case _:
+            return list(layer.reads)
 
 
 def _needs_input(layer: Layer) -> bool:
     """Whether its backward pass reads its input again."""
     match layer:
-        case Conv() | Local() | FullyConnected() | MaxPool() | AveragePool() | ElementwiseMax():
+        case Conv() | Local() | FullyConnected() | TreeConnected():
             return True
-        case CrossMapNorm() | WithinMapNorm() | ContrastNorm() | SumOfSquaresLoss():
+        case MaxPool() | AveragePool() | RandomPool() | CrossMapPool() | ElementwiseMax():
+            return True
+        case CrossMapNorm() | WithinMapNorm() | ContrastNorm():
             return True
         case Activation():
             return layer.function in ("abs", "square", "soft-relu", "soft-threshold", "log")
-        case CrossEntropyLoss() | BinaryCrossEntropyLoss():
+        case CrossEntropyLoss() | BinaryCrossEntropyLoss() | SubsetSoftmaxLoss():
+            return True
+        case SumOfSquaresLoss() | GatedSumOfSquaresLoss() | RobustLoss():
             return True
         case Input() | Softmax() | Concat() | ElementwiseSum() | Dropout() | LogisticLoss():
+            return False
+        case Blur() | Nailbed() | Resize() | RandomScale() | Reflection() | ColourTransform():
             return False
         case _:
             assert_never(layer)
@@ -147,9 +187,11 @@ def _needs_input(layer: Layer) -> bool:
 def _needs_output(layer: Layer) -> bool:
     """Whether its backward pass reads its output, or something as large that it keeps beside it."""
     match layer:
-        case Softmax() | Dropout():  # of dropout the mask
+        case Softmax() | RandomPool() | CrossMapPool():  # of pools to find every such pixel
             return True
-        case MaxPool():  # to find every maximum; other rules keep places, see _copied
+        case Dropout():  # the mask
+            return layer.enabled
+        case MaxPool():  # other rules keep places, see _copied
             return layer.rule == "cuda-convnet"
         case Activation():
             return layer.function not in ("linear", "identity")
@@ -158,10 +200,17 @@ def _needs_output(layer: Layer) -> bool:
             | Conv()
             | Local()
             | FullyConnected()
+            | TreeConnected()
             | AveragePool()
             | CrossMapNorm()
             | WithinMapNorm()
             | ContrastNorm()
+            | Blur()
+            | Nailbed()
+            | Resize()
+            | RandomScale()
+            | Reflection()
+            | ColourTransform()
             | Concat()
             | ElementwiseSum()
             | ElementwiseMax()
@@ -169,6 +218,9 @@ def _needs_output(layer: Layer) -> bool:
             | CrossEntropyLoss()
             | BinaryCrossEntropyLoss()
             | SumOfSquaresLoss()
+            | GatedSumOfSquaresLoss()
+            | RobustLoss()
+            | SubsetSoftmaxLoss()
         ):
             return False
         case _:
@@ -176,27 +228,34 @@ def _needs_output(layer: Layer) -> bool:
 
 
 def _copied(layer: Layer, network: Network) -> int:
-    """Numbers that it keeps beside outputs: a copy of the picture framed for overhanging windows,
-    maps laid flat for a fully-connected layer, where each maximum stood (8 bytes each).
+    """Numbers that it keeps beside outputs: a copy of the picture framed for overhanging windows or
+    with the channels that connections pick, maps laid flat for a fully-connected layer, where each
+    maximum stood (8 bytes each).
     """
-    if isinstance(layer, MaxPool):
-        places = elements(network.shape(layer.name))
-        return 0 if layer.rule == "cuda-convnet" else 2 * places
-    if isinstance(layer, FullyConnected):
-        return sum(elements(s) for s in network.inputs_of(layer) if s[1:] != (1, 1))
-    if not isinstance(layer, Conv):
+    match layer:
+        case MaxPool() if layer.rule == "cuda-convnet":
+            return 0
+        case MaxPool():
+            return 2 * elements(network.shape(layer.name))
+        case FullyConnected() | TreeConnected():
+            return sum(elements(s) for s in network.inputs_of(layer) if s[1:] != (1, 1))
+        case Conv() | Local():
+            return sum(_framed(layer, index, network) for index in range(len(layer.kernels)))
+        case _:
+            return 0
+
+
+def _framed(layer: Conv | Local, index: int, network: Network) -> int:
+    """The copy of one input that the weights' gradient reads instead; 0 where there is none."""
+    kernel, sides = layer.kernels[index], network.placed[layer.name].sides[index]
+    channels, height, width = network.inputs_of(layer)[index]
+    picked = len(kernel.connections) or channels
+    if isinstance(layer, Conv) and any(side.after > side.before for side in sides):
+        rows, columns = sides
+        height, width = height + rows.before + rows.after, width + columns.before + columns.after
+    elif not kernel.connections:
         return 0
-    framed = 0
-    for shape, sides in zip(
-        network.inputs_of(layer), network.placed[layer.name].sides, strict=True
-    ):
-        if any(side.after > side.before for side in sides):
-            heights, widths = (
-                pixels + side.before + side.after
-                for pixels, side in zip(shape[1:], sides, strict=True)
-            )
-            framed += shape[0] * heights * widths
-    return framed
+    return picked * height * width
 
 
 def _overwrites(layer: Layer, network: Network) -> bool:
@@ -212,17 +271,24 @@ def _backward(network: Network, kept: dict[str, int]) -> Iterator[tuple[str, int
     """Layer by layer from the last: its name, the numbers per picture that live while it hands its
     gradient on, and the parameters' gradients that there are by then.
     """
-    live = dict(kept)
+    live, learning = dict(kept), _learning(network)
     arriving: Counter[str] = Counter()
-    gradients = 0
+    gradients: dict[str, int] = {}
+    counts = {p.name: p.count for p in network_parameters(network)}
     for layer in reversed(network.layers):
-        if isinstance(layer, Input):
-            continue
-        inputs = [read for read in layer.reads if not isinstance(network[read], Input)]
-        for read in inputs:
-            arriving[read] = elements(network.shape(read))
-        gradients += sum(p.count for p in parameters(layer, network))
-        yield layer.name, sum(live.values()) + sum(arriving.values()), gradients
+        if layer.name in learning:
+            for read in learning.intersection(layer.reads):
+                arriving[read] = elements(network.shape(read))
+            gradients |= {name: counts[name] for name in _arrays(layer, network)}
+            yield layer.name, sum(live.values()) + sum(arriving.values()), sum(gradients.values())
         if not isinstance(layer, Loss):
-            del arriving[layer.name]
+            arriving.pop(layer.name, None)
         live.pop(layer.name, None)
+
+
+def _arrays(layer: Layer, network: Network) -> set[str]:
+    """The names of the arrays that its backward pass has gradients for: shared ones arise at the
+    last layer that reads them.
+    """
+    own = {p.name for p in parameters(layer, network)}
+    return own | set(weight_names(layer, network)) if isinstance(layer, Weighted) else own

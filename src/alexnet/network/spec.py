@@ -11,8 +11,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
-from alexnet.network.layers import Input, Layer, Loss
-from alexnet.network.shapes import LayerError, Placed, Shape, place
+from alexnet.network.layers import Conv, FullyConnected, Input, Layer, Local, Loss, Shared
+from alexnet.network.placement import place
+from alexnet.network.placement.weighted import initials, weight_shapes
+from alexnet.network.shapes import LayerError, Placed, Shape
 
 NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_/+-]*")
 
@@ -51,6 +53,7 @@ class Network:
             try:
                 _check_names(layer, placed)
                 placed[layer.name] = place(layer, tuple(placed[r].shape for r in layer.reads))
+                _check_shared(layer, self.layers, placed)
             except LayerError as error:
                 raise NetworkError(
                     f"network '{self.name}', layer '{layer.name}': {error}"
@@ -129,3 +132,33 @@ def _check_names(layer: Layer, earlier: Mapping[str, Placed]) -> None:
             raise LayerError(
                 f"reads '{read}', which no earlier layer is called{nearest(read, list(earlier))}"
             )
+
+
+def _check_shared(layer: Layer, layers: tuple[Layer, ...], placed: Mapping[str, Placed]) -> None:
+    """Shared weights are those of an earlier input of the same kind of layer, of one shape, and its
+    own (cuda-convnet layer.py).
+    """
+    if not isinstance(layer, Conv | Local | FullyConnected):
+        return
+    for index, initial in enumerate(initials(layer)):
+        if not isinstance(initial, Shared):
+            continue
+        said = f"weights {index} are those of '{initial.layer}' input {initial.index}"
+        owner = next((x for x in layers if x.name == initial.layer and x.name in placed), None)
+        if not isinstance(owner, Conv | Local | FullyConnected) or owner.kind != layer.kind:
+            raise LayerError(f"{said}; that must be this or an earlier layer of its own kind")
+        own = initials(owner)
+        if not 0 <= initial.index < (index if owner is layer else len(own)):
+            raise LayerError(f"{said}; that must be an input that comes before this one")
+        if isinstance(own[initial.index], Shared):
+            raise LayerError(f"{said}, which are shared themselves; name their owner")
+        shapes = [_weight_shapes(x, placed) for x in (owner, layer)]
+        if shapes[0][initial.index] != shapes[1][index]:
+            raise LayerError(f"{said}, which have another shape; shared weights must be alike")
+
+
+def _weight_shapes(
+    layer: Conv | Local | FullyConnected, placed: Mapping[str, Placed]
+) -> tuple[tuple[int, ...], ...]:
+    inputs = tuple(placed[read].shape for read in layer.reads)
+    return weight_shapes(layer, inputs, placed[layer.name].shape)

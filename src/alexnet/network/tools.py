@@ -13,24 +13,39 @@ from alexnet.network.layers import (
     Activation,
     AveragePool,
     BinaryCrossEntropyLoss,
+    Blur,
+    ColourTransform,
     Concat,
     ContrastNorm,
     Conv,
     CrossEntropyLoss,
     CrossMapNorm,
+    CrossMapPool,
     Dropout,
     ElementwiseMax,
     ElementwiseSum,
     FullyConnected,
+    GatedSumOfSquaresLoss,
     Input,
     Layer,
     Local,
     LogisticLoss,
     MaxPool,
+    Nailbed,
+    RandomPool,
+    RandomScale,
+    Reflection,
+    Resize,
+    RobustLoss,
+    Shared,
     Softmax,
+    SubsetSoftmaxLoss,
     SumOfSquaresLoss,
+    TreeConnected,
+    Weighted,
     WithinMapNorm,
 )
+from alexnet.network.placement.weighted import initials
 from alexnet.network.shapes import elements
 from alexnet.network.spec import Network, NetworkError
 from alexnet.network.tool_rules import RULES, Measure, Part, ToolRule
@@ -156,19 +171,27 @@ def _part(layer: Layer, network: Network) -> Part | None:
     match layer:
         case Input() | LogisticLoss() | CrossEntropyLoss():
             return None
-        case BinaryCrossEntropyLoss() | SumOfSquaresLoss():
+        case BinaryCrossEntropyLoss() | SubsetSoftmaxLoss():
+            return None
+        case SumOfSquaresLoss() | GatedSumOfSquaresLoss() | RobustLoss():
             return None
         case Conv():
             _require(len(layer.kernels) == 1, layer, network, "Conv2d reads one input")
             _require(layer.bias != "unshared", layer, network, "Conv2d shares its biases")
+            dealt = not layer.kernels[0].connections
+            _require(dealt, layer, network, "Conv2d deals its channels out in order")
+            _require_own_weights(layer, network)
             return "convolution"
         case FullyConnected():
             _require(len(layer.reads) == 1, layer, network, "Linear reads one input")
             _require(layer.groups == 1, layer, network, "Linear has no groups")
+            _require_own_weights(layer, network)
             return "linear"
         case Activation():
             return _activation(layer, network)
         case MaxPool():
+            largest = not layer.by_magnitude
+            _require(largest, layer, network, "MaxPool2d takes no value by its magnitude")
             return "max-pool"
         case AveragePool():
             return "average-pool"
@@ -179,10 +202,12 @@ def _part(layer: Layer, network: Network) -> Part | None:
             return "dropout"
         case Softmax():
             return "softmax"
-        case Local() | WithinMapNorm() | ContrastNorm() | Concat():
-            _require(False, layer, network, f"torch has no module for a {layer.kind} layer")
-        case ElementwiseSum() | ElementwiseMax():
-            _require(False, layer, network, f"torch has no module for a {layer.kind} layer")
+        case Local() | TreeConnected() | WithinMapNorm() | ContrastNorm():
+            _refuse_kind(layer, network)
+        case Concat() | ElementwiseSum() | ElementwiseMax() | RandomPool() | CrossMapPool():
+            _refuse_kind(layer, network)
+        case Blur() | Nailbed() | Resize() | RandomScale() | Reflection() | ColourTransform():
+            _refuse_kind(layer, network)
         case _:
             assert_never(layer)
     return None
@@ -203,6 +228,16 @@ def _activation(layer: Activation, network: Network) -> Part:
             said = ", ".join(map(str, (layer.function, *layer.parameters)))
             _require(False, layer, network, f"torch has no module for the function {said}")
     return "activation"
+
+
+def _require_own_weights(layer: Weighted, network: Network) -> None:
+    """Tools disagree on whether a parameter of two modules counts twice."""
+    own = not any(isinstance(initial, Shared) for initial in initials(layer))
+    _require(own, layer, network, "its weights are another module's")
+
+
+def _refuse_kind(layer: Layer, network: Network) -> None:
+    _require(False, layer, network, f"torch has no module for a {layer.kind} layer")
 
 
 def _require(condition: bool, layer: Layer, network: Network, sentence: str) -> None:

@@ -11,11 +11,24 @@ import numpy as np
 from numpy.typing import NDArray
 
 from alexnet.network.arithmetic import network_parameters
-from alexnet.network.layers import Activation, Dropout, Input, Layer, LogisticLoss, Loss
+from alexnet.network.layers import (
+    Activation,
+    Dropout,
+    Input,
+    Layer,
+    LogisticLoss,
+    Loss,
+    RandomPool,
+    RandomScale,
+    SubsetSoftmaxLoss,
+)
 from alexnet.network.spec import Network, nearest
 from alexnet.numpy_net.windows import Array
 
 Given = Mapping[str, NDArray[Any]]
+
+UNIFORM = "uniform numbers"
+"""What a draw of numbers from 0 on and below 1 is called."""
 
 
 class RunError(ValueError):
@@ -60,7 +73,8 @@ def checked_draws(network: Network, draws: Given | None, pictures: int) -> dict[
     _refuse_unknown("draw", draws, list(takers))
     checked: dict[str, Array | None] = {}
     for name, what in takers.items():
-        shape = (pictures, *network.shape(name))
+        alone = isinstance(network[name], RandomScale)  # one scale and one crop for the batch
+        shape = (4,) if alone else (pictures, *network.shape(name))
         if name not in draws:
             raise RunError(
                 f"layer '{name}': training needs its draw, {what} of shape {shape}; "
@@ -69,6 +83,8 @@ def checked_draws(network: Network, draws: Given | None, pictures: int) -> dict[
         draw = _shaped(f"draw '{name}'", draws[name], shape)
         if isinstance(network[name], Dropout) and not np.isin(draw, (0, 1)).all():
             raise RunError(f"draw '{name}' holds more than 0 and 1; a mask is only these")
+        if what == UNIFORM and not ((draw >= 0) & (draw < 1)).all():
+            raise RunError(f"draw '{name}' leaves 0 … 1; its numbers lie from 0 on and below 1")
         checked[name] = draw
     return checked
 
@@ -95,8 +111,8 @@ def checked_seeds(network: Network, outputs: Given, seeds: Given | None) -> dict
 
 
 def check_labels(layer: Layer, reads: list[Array]) -> None:
-    """A logistic loss indexes by its labels, so they must be whole and below the class count."""
-    if not isinstance(layer, LogisticLoss):
+    """Losses that index by their labels need them whole and below the class count."""
+    if not isinstance(layer, LogisticLoss | SubsetSoftmaxLoss):
         return
     labels, classes = reads[0].ravel(), reads[1][0].size
     wrong = labels[(labels != np.floor(labels)) | (labels < 0) | (labels >= classes)]
@@ -108,10 +124,12 @@ def check_labels(layer: Layer, reads: list[Array]) -> None:
 
 
 def _draw_of(layer: Layer) -> str | None:
-    if isinstance(layer, Dropout):
+    if isinstance(layer, Dropout) and layer.enabled:
         return "a mask of 0 and 1"
     if isinstance(layer, Activation) and layer.function == "noisy-relu":
         return "standard normal noise"
+    if isinstance(layer, RandomPool | RandomScale):
+        return UNIFORM
     return None
 
 

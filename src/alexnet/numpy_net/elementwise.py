@@ -98,7 +98,8 @@ def activated_backward(layer: Activation, units: Array, output: Array, gradient:
 
 
 def dropout_factor(layer: Dropout, mask: Array | None) -> Array | float:
-    """What dropout multiplies by, forward and backward alike; no mask is test time.
+    """What dropout multiplies by, forward and backward alike; no mask is test time, and so is a
+    layer that is not enabled.
 
     "test" is 2012's (cuda-convnet's hs layer, the paper's section 4.2), "train" today's.
     """

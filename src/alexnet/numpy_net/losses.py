@@ -1,6 +1,7 @@
 """The costs of each picture and their gradients; no coefficient and no mean over the batch here.
 
-Gradients flow to what the network says, never to labels or targets, as in cuda-convnet.
+Gradients flow to what the network says, never to labels, targets or gates. In cuda-convnet those
+come with the data; only a gate that some layer computes would get one there (layer.cu, cost.gsum2).
 """
 
 from __future__ import annotations
@@ -9,15 +10,18 @@ from collections.abc import Sequence
 from typing import assert_never
 
 import numpy as np
-from numpy.typing import NDArray
 
 from alexnet.network.layers import (
     BinaryCrossEntropyLoss,
     CrossEntropyLoss,
+    GatedSumOfSquaresLoss,
     LogisticLoss,
     Loss,
+    RobustLoss,
+    SubsetSoftmaxLoss,
     SumOfSquaresLoss,
 )
+from alexnet.numpy_net.subsets import Places, marginals
 from alexnet.numpy_net.windows import Array
 
 LOG_OF_ZERO = -50.0
@@ -36,16 +40,27 @@ def costs(layer: Loss, inputs: Sequence[Array]) -> Array:
         case BinaryCrossEntropyLoss():
             targets, outputs = map(_flat, inputs)
             on, off = targets * safe_log(outputs), (1 - targets) * safe_log(1 - outputs)
-            cost = -(on + off).sum(axis=1)
+            cost = -(layer.positive_weight * on + off).sum(axis=1)
         case SumOfSquaresLoss():
             cost = (_flat(inputs[0]) ** 2).sum(axis=1)
+        case GatedSumOfSquaresLoss():
+            gate, outputs = map(_flat, inputs)
+            cost = (gate * outputs**2).sum(axis=1)
+        case RobustLoss():
+            targets, outputs = map(_flat, inputs)
+            cost = np.log(1 + (outputs - targets) ** 2).sum(axis=1)
+        case SubsetSoftmaxLoss():
+            scores, places = _flat(inputs[1]), _label_places(inputs)
+            every, _ = marginals(scores, layer.set_size)
+            holding, _ = marginals(scores, layer.set_size, places)
+            cost = every - holding
         case _:
             assert_never(layer)
     return cost.reshape(-1, 1, 1, 1)
 
 
 def costs_backward(layer: Loss, inputs: Sequence[Array], gradient: Array) -> list[Array]:
-    """One gradient per input; labels and targets get zeros.
+    """One gradient per input; labels, targets and gates get zeros.
 
     Where a cross-entropy meets log 0, its floored cost is constant and the gradient here is 0; 2012
     divides by zero there.
@@ -62,9 +77,21 @@ def costs_backward(layer: Loss, inputs: Sequence[Array], gradient: Array) -> lis
         case BinaryCrossEntropyLoss():
             # signs as in cuda-convnet2's cost.bce; 2012's path past logistic units has one wrong
             targets, outputs = map(_flat, inputs)
-            slope = _over(1 - targets, 1 - outputs) - _over(targets, outputs)
+            on = layer.positive_weight * targets
+            slope = _over(1 - targets, 1 - outputs) - _over(on, outputs)
         case SumOfSquaresLoss():
             slope = 2 * _flat(inputs[0])
+        case GatedSumOfSquaresLoss():
+            gate, outputs = map(_flat, inputs)
+            slope = 2 * gate * outputs
+        case RobustLoss():
+            targets, outputs = map(_flat, inputs)
+            slope = 2 * (outputs - targets) / (1 + (outputs - targets) ** 2)
+        case SubsetSoftmaxLoss():
+            scores, places = _flat(inputs[1]), _label_places(inputs)
+            _, every = marginals(scores, layer.set_size)
+            _, holding = marginals(scores, layer.set_size, places)
+            slope = every - holding
         case _:
             assert_never(layer)
     blind = [np.zeros_like(each) for each in inputs[:-1]]
@@ -87,7 +114,7 @@ def _flat(values: Array) -> Array:
     return values.reshape(len(values), -1)
 
 
-def _label_places(inputs: Sequence[Array]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    """Indices of each picture's own label in the flat probabilities."""
+def _label_places(inputs: Sequence[Array]) -> Places:
+    """Indices of each picture's own label in what the network says, flattened."""
     labels = _flat(inputs[0])[:, 0].astype(np.intp)
     return np.arange(len(labels)), labels

@@ -14,6 +14,9 @@ import numpy as np
 from alexnet.network.layers import Conv, FullyConnected, Kernel, Local, Weighted
 from alexnet.numpy_net.windows import Array, Sides, framed, patch, positions, unframed
 
+Summed = Conv | Local | FullyConnected
+"""The kinds that sum what their inputs give."""
+
 
 class OneInput(NamedTuple):
     """What flows back from one input's part of the sum."""
@@ -27,12 +30,16 @@ def biased(layer: Weighted, total: Array, bias: Array | None) -> Array:
     if bias is None:
         return total
     # [filters, rows, columns] where unshared; else one number per filter, spread over its map
-    return total + (bias if layer.bias == "unshared" else bias.reshape(-1, 1, 1))
+    return total + (bias if _is_unshared(layer) else bias.reshape(-1, 1, 1))
 
 
 def bias_gradient(layer: Weighted, gradient: Array) -> Array:
     """The sum over everything that one bias was added to."""
-    return gradient.sum(axis=0 if layer.bias == "unshared" else (0, 2, 3))
+    return gradient.sum(axis=0 if _is_unshared(layer) else (0, 2, 3))
+
+
+def _is_unshared(layer: Weighted) -> bool:
+    return isinstance(layer, Conv | Local) and layer.bias == "unshared"
 
 
 def convolved(
@@ -41,10 +48,11 @@ def convolved(
     """One input's part of a convolution or local layer.
 
     A correlation: no flip (cuda-convnet filter_acts.cu). `weight` is [filters, channels/groups,
-    size, size], with [rows, columns] before it where local.
+    size, size], with [rows, columns] before it where local. Sparse connections are channels laid
+    out anew, some of them more than once; the groups then share these out (2012's layer.py).
     """
     rows, columns = sides
-    frame = framed(pictures, sides)
+    frame = framed(pictures[:, _connected(kernel, pictures.shape[1])], sides)
     output = np.zeros((len(pictures), layer.filters, rows.outputs, columns.outputs))
     for row, column in positions(sides):
         high, wide = patch(row, column, kernel)
@@ -65,8 +73,12 @@ def convolved_backward(
     weight: Array,
     gradient: Array,
 ) -> OneInput:
-    """Every window passes its output's gradient to its pixels and to its weights."""
-    frame = framed(pictures, sides)
+    """Every window passes its output's gradient to its pixels and to its weights; a channel that is
+    connected more than once receives as many.
+    """
+    connected = _connected(kernel, pictures.shape[1])
+    laid_out = pictures[:, connected]
+    frame = framed(laid_out, sides)
     frame_gradient, weight_gradient = np.zeros_like(frame), np.zeros_like(weight)
     for row, column in positions(sides):
         high, wide = patch(row, column, kernel)
@@ -79,7 +91,16 @@ def convolved_backward(
             weight_gradient[place][filters] += np.tensordot(
                 arriving, frame[:, channels, high, wide], axes=(0, 0)
             )
-    return OneInput(unframed(frame_gradient, pictures.shape, sides), weight_gradient)
+    pictures_gradient = np.zeros_like(pictures)
+    laid_out_gradient = unframed(frame_gradient, laid_out.shape, sides)
+    for place, channel in enumerate(connected):
+        pictures_gradient[:, channel] += laid_out_gradient[:, place]
+    return OneInput(pictures_gradient, weight_gradient)
+
+
+def _connected(kernel: Kernel, channels: int) -> list[int]:
+    """Which channel each place of the groups sees."""
+    return list(kernel.connections) or list(range(channels))
 
 
 def fully_connected(layer: FullyConnected, pictures: Array, weight: Array) -> Array:
@@ -104,7 +125,7 @@ def fully_connected_backward(
 
 
 def weighted_sum(
-    layer: Weighted, sides: Sequence[Sides], inputs: Sequence[Array], weights: Sequence[Array]
+    layer: Summed, sides: Sequence[Sides], inputs: Sequence[Array], weights: Sequence[Array]
 ) -> Array:
     """The sum over the inputs, before the bias."""
     match layer:
@@ -121,7 +142,7 @@ def weighted_sum(
 
 
 def weighted_sum_backward(
-    layer: Weighted,
+    layer: Summed,
     sides: Sequence[Sides],
     inputs: Sequence[Array],
     weights: Sequence[Array],

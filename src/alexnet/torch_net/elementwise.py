@@ -96,23 +96,25 @@ class DropoutModule(nn.Module):
     def __init__(self, layer: Dropout) -> None:
         """Takes the probability and the scaling of `layer`."""
         super().__init__()
-        self.keep, self.scaling = layer.keep, layer.scaling
+        self.keep, self.scaling, self.enabled = layer.keep, layer.scaling, layer.enabled
 
     def extra_repr(self) -> str:
         """The probability and which pass is scaled, for print(module)."""
-        return f"keep={self.keep}, scaled in {self.scaling}"
+        text = f"keep={self.keep}, scaled in {self.scaling}"
+        return text if self.enabled else f"{text}, not enabled"
 
     def forward(
         self, x: Tensor, *, generator: torch.Generator | None = None, draw: Tensor | None = None
     ) -> Tensor:
-        """`x` with units dropped (training), or multiplied by keep (testing, scaling "test").
+        """`x` with units dropped (training), or multiplied by keep (testing or not enabled, scaling
+        "test").
 
         Args:
             x: any shape.
             generator: what is drawn from; None is torch's own.
             draw: the mask, ones and zeros of x's shape, used in place of drawing.
         """
-        if not self.training:
+        if not (self.training and self.enabled):
             return x * self.keep if self.scaling == "test" else x
         if draw is None:
             draw = torch.empty_like(x).bernoulli_(self.keep, generator=generator)

@@ -12,6 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from alexnet.network.arithmetic import network_parameters
 from alexnet.network.layers import (
     Activation,
     AveragePool,
@@ -25,10 +26,12 @@ from alexnet.network.layers import (
     Kernel,
     Layer,
     MaxPool,
+    Shared,
     Softmax,
     Window,
 )
-from alexnet.network.shapes import LayerError, Shape, elements, place, text
+from alexnet.network.placement import place
+from alexnet.network.shapes import LayerError, Shape, elements, text
 from alexnet.network.sizes import Rule, side
 from alexnet.network.spec import Network
 from alexnet.torch_net.module_steps import FlattenTo, ModuleError, refuse, steps
@@ -85,10 +88,9 @@ def arrays_of(module: nn.Module, network: Network) -> dict[str, Tensor]:
             f" {type(module).__name__}; pass the network that it returned"
         )
     found: dict[str, Tensor] = {}
-    for name, weighted in read.weighted.items():
-        found[f"{name}.weight"] = weighted.weight.detach()
-        if weighted.bias is not None:
-            found[f"{name}.bias"] = weighted.bias.detach()
+    for parameter in network_parameters(network):
+        array = parameter.name.removeprefix(f"{parameter.layer}.")
+        found[parameter.name] = read.weighted[parameter.layer].get_parameter(array).detach()
     return found
 
 
@@ -144,12 +146,26 @@ def _add(reading: _Reading, path: str, module: nn.Module) -> None:
     else:
         name = _name(layer, reading)
         layer = replace(layer, name=name, reads=(reading.layers[-1].name,), source=path)
+        if isinstance(module, nn.Conv2d | nn.Linear):
+            layer = _with_shared_weights(layer, module, reading)
         reading.shape = place(layer, (reading.shape,)).shape
         reading.layers.append(layer)
         if isinstance(module, nn.Conv2d | nn.Linear):
-            if any(module.weight is other.weight for other in reading.weighted.values()):
-                raise LayerError("shares its weights with an earlier layer; a Network's do not")
             reading.weighted[name] = module
+
+
+def _with_shared_weights(layer: Layer, module: nn.Conv2d | nn.Linear, reading: _Reading) -> Layer:
+    """The layer, its weights those of an earlier one where the module's are the same parameter."""
+    for name, other in reading.weighted.items():
+        if module.bias is not None and module.bias is other.bias:
+            raise LayerError(f"shares its bias with layer '{name}'; a Network shares only weights")
+    owner = next((n for n, x in reading.weighted.items() if x.weight is module.weight), None)
+    if owner is None:
+        return layer
+    if isinstance(layer, Conv):
+        return replace(layer, kernels=(replace(layer.kernels[0], initial=Shared(owner)),))
+    assert isinstance(layer, FullyConnected), "only these two kinds have weights here"
+    return replace(layer, initial=(Shared(owner),))
 
 
 def _name(layer: Layer, reading: _Reading) -> str:

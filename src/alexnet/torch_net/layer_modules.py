@@ -11,26 +11,48 @@ from alexnet.network.layers import (
     Activation,
     AveragePool,
     BinaryCrossEntropyLoss,
+    Blur,
+    ColourTransform,
     Concat,
     ContrastNorm,
     Conv,
     CrossEntropyLoss,
     CrossMapNorm,
+    CrossMapPool,
     Dropout,
     ElementwiseMax,
     ElementwiseSum,
     FullyConnected,
+    GatedSumOfSquaresLoss,
     Input,
     Layer,
     Local,
     LogisticLoss,
     MaxPool,
+    Nailbed,
+    RandomPool,
+    RandomScale,
+    Reflection,
+    Resize,
+    RobustLoss,
     Softmax,
+    SubsetSoftmaxLoss,
     SumOfSquaresLoss,
+    TreeConnected,
     WithinMapNorm,
 )
 from alexnet.network.spec import Network
-from alexnet.torch_net import elementwise, losses, modules, pooling, response_norm
+from alexnet.torch_net import (
+    cross_map_pooling,
+    elementwise,
+    losses,
+    modules,
+    pooling,
+    response_norm,
+    subset_softmax,
+    transforms,
+    tree,
+)
 from alexnet.torch_net.order import is_fused
 
 
@@ -44,11 +66,29 @@ def layer_module(layer: Layer, network: Network, arrays: Mapping[str, Tensor]) -
         case Local():
             return modules.LocalModule(layer, network, arrays)
         case FullyConnected():
-            return modules.FullyConnectedModule(layer, arrays)
+            return modules.FullyConnectedModule(layer, network, arrays)
+        case TreeConnected():
+            return tree.TreeConnectedModule(layer, arrays)
         case MaxPool():
             return pooling.MaxPoolModule(layer, network)
         case AveragePool():
             return pooling.AveragePoolModule(layer, network)
+        case RandomPool():
+            return pooling.RandomPoolModule(layer, network)
+        case CrossMapPool():
+            return cross_map_pooling.CrossMapPoolModule(layer, network)
+        case Blur():
+            return transforms.BlurModule(layer)
+        case Nailbed():
+            return transforms.NailbedModule(layer, network)
+        case Resize():
+            return transforms.ResizeModule(layer, network)
+        case RandomScale():
+            return transforms.RandomScaleModule(layer, network)
+        case Reflection():
+            return transforms.ReflectionModule()
+        case ColourTransform():
+            return transforms.ColourTransformModule(layer)
         case CrossMapNorm():
             return response_norm.CrossMapNormModule(layer)
         case WithinMapNorm():
@@ -72,8 +112,14 @@ def layer_module(layer: Layer, network: Network, arrays: Mapping[str, Tensor]) -
         case CrossEntropyLoss():
             return losses.CrossEntropyLossModule(fused=is_fused(layer, network))
         case BinaryCrossEntropyLoss():
-            return losses.BinaryCrossEntropyLossModule(fused=is_fused(layer, network))
+            return losses.BinaryCrossEntropyLossModule(layer, fused=is_fused(layer, network))
         case SumOfSquaresLoss():
             return losses.SumOfSquaresLossModule()
+        case GatedSumOfSquaresLoss():
+            return losses.GatedSumOfSquaresLossModule()
+        case RobustLoss():
+            return losses.RobustLossModule()
+        case SubsetSoftmaxLoss():
+            return subset_softmax.SubsetSoftmaxLossModule(layer)
         case _:
             assert_never(layer)

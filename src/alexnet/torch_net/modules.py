@@ -1,20 +1,32 @@
 """The layers with weights as nn.Modules: convolution, local convolution, fully-connected.
 
 Each takes one tensor per input, (N, channels, height, width), and sums what its kernels make of
-them.
+them. Weights that another layer owns are no parameters here: they are lent for each pass.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import torch
 import torch.nn.functional as functional
 from torch import Tensor, nn
 
-from alexnet.network.layers import Conv, FullyConnected, Kernel, Local
+from alexnet.network.arithmetic import weight_names
+from alexnet.network.layers import Conv, FullyConnected, Kernel, Layer, Local
 from alexnet.network.spec import Network
 from alexnet.torch_net.windows import Frame, frame
+
+Summed = Conv | Local | FullyConnected
+"""The kinds that sum what their inputs give."""
+
+
+def borrowed_names(layer: Layer, network: Network) -> list[str]:
+    """The arrays of other layers that `layer` meets, in the order of its inputs."""
+    if not isinstance(layer, Conv | Local | FullyConnected):
+        return []
+    own = f"{layer.name}."
+    return [name for name in weight_names(layer, network) if not name.startswith(own)]
 
 
 class WeightedModule(nn.Module):
@@ -24,35 +36,59 @@ class WeightedModule(nn.Module):
 
     bias: nn.Parameter | None
 
-    def __init__(self, arrays: Mapping[str, Tensor]) -> None:
-        """Registers `arrays`, by their names without the layer's."""
+    def __init__(self, layer: Summed, network: Network, arrays: Mapping[str, Tensor]) -> None:
+        """Registers `arrays`, the layer's own, by their names without the layer's."""
         super().__init__()
-        self.weight_names = tuple(name for name in arrays if name != "bias")
+        met = (name.rsplit(".", 1) for name in weight_names(layer, network))
+        self.weight_names = tuple(name if owner == layer.name else None for owner, name in met)
         for name, array in arrays.items():
             self.register_parameter(name, nn.Parameter(array))
         if "bias" not in arrays:
             self.register_parameter("bias", None)
 
-    def weights(self) -> list[nn.Parameter]:
-        """The weights in the order of the inputs."""
-        return [self.get_parameter(name) for name in self.weight_names]
+    def weights(self, lent: Sequence[Tensor]) -> list[Tensor]:
+        """The weights in the order of the inputs: its own, and in between those lent to it."""
+        others = iter(lent)
+        return [self.get_parameter(name) if name else next(others) for name in self.weight_names]
 
 
-class ConvModule(WeightedModule):
+class WindowedModule(WeightedModule):
+    """A layer with one kernel per input; a sparse kernel's connections (2012's `randSparse`) are a
+    buffer `connections_0`, `connections_1`, ….
+    """
+
+    def __init__(self, layer: Conv | Local, network: Network, arrays: Mapping[str, Tensor]) -> None:
+        """Takes the kernels of `layer` and its arrays."""
+        super().__init__(layer, network, arrays)
+        self.kernels = layer.kernels
+        for i, kernel in enumerate(layer.kernels):
+            if kernel.connections:
+                places = torch.tensor(kernel.connections)
+                self.register_buffer(f"connections_{i}", places, persistent=False)
+
+    def seen(self, inputs: Sequence[Tensor]) -> list[Tensor]:
+        """The channels that each kernel's groups share out: its input's, or those connected."""
+        return [
+            x.index_select(1, self.get_buffer(f"connections_{i}")) if kernel.connections else x
+            for i, (x, kernel) in enumerate(zip(inputs, self.kernels, strict=True))
+        ]
+
+
+class ConvModule(WindowedModule):
     """One kernel per input, results summed, one bias per filter or per output unit."""
 
     def __init__(self, layer: Conv, network: Network, arrays: Mapping[str, Tensor]) -> None:
         """Prepares the windows of `layer` and takes its arrays."""
-        super().__init__(arrays)
-        self.kernels, self.frames = layer.kernels, _frames(layer, network)
+        super().__init__(layer, network, arrays)
+        self.frames = _frames(layer, network)
         self.unshared = layer.bias == "unshared"
 
-    def forward(self, *inputs: Tensor) -> Tensor:
+    def forward(self, *inputs: Tensor, lent: Sequence[Tensor] = ()) -> Tensor:
         """(N, filters, rows, columns)."""
         bias = None if self.unshared else self.bias
         total: Tensor | None = None
         for x, weight, kernel, around in zip(
-            inputs, self.weights(), self.kernels, self.frames, strict=True
+            self.seen(inputs), self.weights(lent), self.kernels, self.frames, strict=True
         ):
             part = functional.conv2d(
                 around.around(x, 0.0), weight, bias, kernel.stride, around.padding, 1, kernel.groups
@@ -62,20 +98,20 @@ class ConvModule(WeightedModule):
         return total + self.bias if self.unshared and self.bias is not None else total
 
 
-class LocalModule(WeightedModule):
+class LocalModule(WindowedModule):
     """A convolution with weights of its own at every position: one matrix product per position."""
 
     def __init__(self, layer: Local, network: Network, arrays: Mapping[str, Tensor]) -> None:
         """Prepares the windows of `layer` and takes its arrays."""
-        super().__init__(arrays)
-        self.kernels, self.margins = layer.kernels, _margins(layer, network)
+        super().__init__(layer, network, arrays)
+        self.margins = _margins(layer, network)
         self.shape = network.shape(layer.name)
 
-    def forward(self, *inputs: Tensor) -> Tensor:
+    def forward(self, *inputs: Tensor, lent: Sequence[Tensor] = ()) -> Tensor:
         """(N, filters, rows, columns)."""
         total: Tensor | None = None
         for x, weight, kernel, margins in zip(
-            inputs, self.weights(), self.kernels, self.margins, strict=True
+            self.seen(inputs), self.weights(lent), self.kernels, self.margins, strict=True
         ):
             part = self._products(functional.pad(x, margins), weight, kernel)
             total = part if total is None else total + part
@@ -102,16 +138,18 @@ class FullyConnectedModule(WeightedModule):
     column.
     """
 
-    def __init__(self, layer: FullyConnected, arrays: Mapping[str, Tensor]) -> None:
+    def __init__(
+        self, layer: FullyConnected, network: Network, arrays: Mapping[str, Tensor]
+    ) -> None:
         """Takes the arrays of `layer`."""
-        super().__init__(arrays)
+        super().__init__(layer, network, arrays)
         self.groups = layer.groups
 
-    def forward(self, *inputs: Tensor) -> Tensor:
+    def forward(self, *inputs: Tensor, lent: Sequence[Tensor] = ()) -> Tensor:
         """(N, outputs, 1, 1)."""
         bias = self.bias
         total: Tensor | None = None
-        for x, weight in zip(inputs, self.weights(), strict=True):
+        for x, weight in zip(inputs, self.weights(lent), strict=True):
             part = self._product(x.flatten(1), weight, bias)
             total, bias = part if total is None else total + part, None
         assert total is not None, "a fully-connected layer has at least one input"

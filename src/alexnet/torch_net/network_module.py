@@ -11,10 +11,11 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from alexnet.network.layers import Activation, Conv, Dropout, Input, Layer, Loss
+from alexnet.network.layers import Activation, Conv, Input, Layer, Loss
 from alexnet.network.spec import Network
 from alexnet.torch_net.layer_modules import layer_module
-from alexnet.torch_net.order import handed, readings, steps
+from alexnet.torch_net.modules import borrowed_names
+from alexnet.torch_net.order import handed, is_random, readings, steps
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +37,8 @@ class NetworkModule(nn.Module):
     """Runs a Network; `build` makes one.
 
     Each layer is a submodule of the layer's name, so parameters are called `conv1a.weight`,
-    `conv3a.weight_1`, `conv1a.bias`, as `alexnet.network.arithmetic.parameters` calls them.
+    `conv3a.weight_1`, `conv1a.bias`, as `alexnet.network.arithmetic.parameters` calls them. Shared
+    weights are one parameter of the layer that owns them, which lends it out in every pass.
     Inside, every activation is (N, channels, height, width), a vector (N, n, 1, 1).
     """
 
@@ -44,6 +46,7 @@ class NetworkModule(nn.Module):
         """Takes every learned array of `network`, by name; `build` checks them."""
         super().__init__()
         self.network = network
+        self.borrowed = {layer.name: borrowed_names(layer, network) for layer in network}
         for layer in network:
             if not isinstance(layer, Input):
                 prefix = f"{layer.name}."
@@ -68,8 +71,10 @@ class NetworkModule(nn.Module):
             labels: for the input that takes labels; needed only where losses are asked for.
             layers: names of layers; what is returned is then a dict of their activations.
             inputs: further inputs by name.
-            draws: dropout masks and noise by layer name, used in place of drawing.
-            generator: what dropout and noise are drawn from; None is torch's own.
+            draws: by layer name, used in place of drawing: dropout masks; normal noise; uniform
+                numbers from 0 on and below 1, a random pool's in the shape of its output, a random
+                scale's four.
+            generator: what these are drawn from; None is torch's own.
 
         Returns:
             (N, n) for a vector, else (N, channels, height, width); losses (N,).
@@ -128,15 +133,20 @@ class NetworkModule(nn.Module):
     ) -> dict[str, Tensor]:
         """Walks the layers that `wanted` needs; drops each activation after its last reader."""
         order = steps(self.network, wanted)
-        left = readings(order, self.network)
-        left.update(wanted)  # what is asked for has one reader more: the caller
+        readers = readings(order, self.network)
+        readers.update(wanted)  # what is asked for has one reader more: the caller
+        left = readers.copy()
         values = dict[str, Tensor]()
         for layer in order:
             reads = handed(layer, self.network)
             if isinstance(layer, Input):
                 values[layer.name] = _input(layer, given)
             else:
-                extra = _drawn(layer, draws, generator) | self._overwriting(layer, left)
+                extra = (
+                    _drawn(layer, draws, generator)
+                    | self._lent(layer)
+                    | self._overwriting(layer, readers)
+                )
                 values[layer.name] = self._module(layer.name)(
                     *(values[read] for read in reads), **extra
                 )
@@ -146,14 +156,22 @@ class NetworkModule(nn.Module):
                     values.pop(read, None)
         return {name: _shaped(self.network, name, values[name]) for name in wanted}
 
-    def _overwriting(self, layer: Layer, left: Mapping[str, int]) -> dict[str, Any]:
-        """relu may overwrite a convolution's output that nobody else reads, hooks included: the
-        convolution's own backward pass does not need it.
+    def _lent(self, layer: Layer) -> dict[str, Any]:
+        """The shared weights that a layer meets, from the layers that own them."""
+        names = self.borrowed[layer.name]
+        if not names:
+            return {}
+        owned = (name.rsplit(".", 1) for name in names)
+        return {"lent": [self._module(owner).get_parameter(array) for owner, array in owned]}
+
+    def _overwriting(self, layer: Layer, readers: Mapping[str, int]) -> dict[str, Any]:
+        """relu may overwrite a convolution's output that nobody else reads, before or after it,
+        hooks included: the convolution's own backward pass does not need it.
         """
         if not isinstance(layer, Activation) or layer.function != "relu":
             return {}
         below = self.network[layer.reads[0]]
-        alone = isinstance(below, Conv) and left[below.name] == 1
+        alone = isinstance(below, Conv) and readers[below.name] == 1
         return {"in_place": alone and not self._module(below.name)._forward_hooks}
 
     def _module(self, name: str) -> nn.Module:
@@ -189,9 +207,7 @@ def _drawn(
     layer: Layer, draws: Mapping[str, Tensor], generator: torch.Generator | None
 ) -> dict[str, Any]:
     """What the layers that draw are told to draw from."""
-    if isinstance(layer, Dropout) or (
-        isinstance(layer, Activation) and layer.function == "noisy-relu"
-    ):
+    if is_random(layer):
         return {"generator": generator, "draw": draws.get(layer.name)}
     return {}
 

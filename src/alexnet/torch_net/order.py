@@ -1,4 +1,4 @@
-"""In what order a NetworkModule runs its layers, what each is handed, and who reads it last."""
+"""In what order a NetworkModule runs its layers, what each is handed, and how often it is read."""
 
 from __future__ import annotations
 
@@ -9,8 +9,11 @@ from alexnet.network.layers import (
     Activation,
     BinaryCrossEntropyLoss,
     CrossEntropyLoss,
+    Dropout,
     Layer,
     LogisticLoss,
+    RandomPool,
+    RandomScale,
     Softmax,
 )
 from alexnet.network.spec import Network, nearest
@@ -24,6 +27,19 @@ def is_fused(loss: Layer, network: Network) -> bool:
         case BinaryCrossEntropyLoss():
             below = network[loss.reads[1]]
             return isinstance(below, Activation) and below.function == "logistic"
+        case _:
+            return False
+
+
+def is_random(layer: Layer) -> bool:
+    """Whether a layer draws something while training."""
+    match layer:
+        case Dropout():
+            return layer.enabled
+        case Activation():
+            return layer.function == "noisy-relu"
+        case RandomPool() | RandomScale():
+            return True
         case _:
             return False
 

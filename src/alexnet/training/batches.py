@@ -4,29 +4,38 @@ step). It decodes nothing and learns nothing.
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
 from alexnet.evaluation import prepare
-from alexnet.images import (
-    PictureSet,
+from alexnet.images import generator, mirror, random_crop
+from alexnet.images.learnable import (
+    Pictures,
     channel_statistics,
-    generator,
+    colour_components,
     mean_image,
-    mirror,
-    random_crop,
+    reading,
 )
+from alexnet.images.views import colour_noise
 from alexnet.network.contract import InputContract
 from alexnet.training.rates import RecipeError
 from alexnet.training.recipe import Recipe
 
+RANK_DRAWS = 2
+"""The stream of a step that one of several ranks takes dropout from, beside that of the batch."""
+
+PART = 2**19
+"""Numbers that a CPU makes ready at a time: so many stay in its caches from one operation to the
+next, which makes them three times as fast at 224 pixels."""
+
 
 @dataclass(frozen=True, eq=False)
 class Batch:
-    """One step's pictures, float32 (N, channels, side, side), labels int64 (N,), and what dropout
-    draws from.
+    """One step's pictures, or a rank's share of them, float32 (N, channels, side, side), labels
+    int64 (N,), and what dropout draws from.
     """
 
     images: Tensor
@@ -45,20 +54,56 @@ class Batches:
         contract, mean_image: what the weights expect.
         padding: uint8 (channels,), what crops show beyond the edge.
         device: where the batches go.
+        colours: (channels, channels), what colour noise adds up; see `measured_colours`.
+        rank, ranks: of every batch this is shown its share (`share`), cropped, mirrored and
+            coloured as it would be with all the others.
     """
 
-    pictures: PictureSet
+    pictures: Pictures
     recipe: Recipe
     side: int
     contract: InputContract
     mean_image: Tensor | None
     padding: Tensor | None
     device: torch.device
+    colours: Tensor | None = None
+    rank: int = 0
+    ranks: int = 1
 
     @property
     def steps(self) -> int:
-        """Steps in an epoch, the last one perhaps with fewer pictures."""
-        return -(-len(self.pictures) // self.recipe.batch_size)
+        """Steps in an epoch; the last one of each data batch perhaps with fewer pictures."""
+        whole, rest = divmod(len(self.pictures), self._data_batch)
+        return whole * self._data_batch_steps + -(-rest // self.recipe.batch_size)
+
+    @property
+    def _data_batch(self) -> int:
+        """Pictures in a data batch; without any the whole epoch is one."""
+        return self.recipe.data_batch_pictures or max(1, len(self.pictures))
+
+    @property
+    def _data_batch_steps(self) -> int:
+        return -(-self._data_batch // self.recipe.batch_size)
+
+    def moment(self, epoch: int, step: int) -> float:
+        """How much of the run counts as done at a step: 0 to 1, what schedules and phases go by.
+
+        It is the middle of the step, so that a schedule that begins and ends at 0 wastes no step;
+        with data batches the beginning of the data batch, as in 2012 (semantics file, section 9).
+        """
+        if not self.recipe.data_batch_pictures:
+            return (epoch * self.steps + step + 0.5) / (self.recipe.epochs * self.steps)
+        count = -(-len(self.pictures) // self._data_batch)
+        done = epoch * count + step // self._data_batch_steps
+        return done / (self.recipe.epochs * count)
+
+    def span(self, step: int) -> slice:
+        """Which places of an epoch's order a step shows."""
+        size = self.recipe.batch_size
+        data_batch, within = divmod(step, self._data_batch_steps)
+        first = data_batch * self._data_batch
+        start = first + within * size
+        return slice(start, min(start + size, first + self._data_batch))
 
     def order(self, epoch: int) -> Tensor:
         """The order of the pictures in an epoch, int64 (pictures,)."""
@@ -67,35 +112,106 @@ class Batches:
             return torch.arange(count)
         return torch.randperm(count, generator=generator(self.recipe.seed, epoch))
 
+    def reading(self, order: Tensor, step: int) -> AbstractContextManager[None]:
+        """Within it the pictures of the epoch's steps from `step` on are read ahead, if they are
+        not in memory anyway.
+        """
+        shown = [order[self.span(each)] for each in range(step, self.steps)]
+        own = [chosen[share(len(chosen), self.rank, self.ranks)] for chosen in shown]
+        return reading(self.pictures, torch.cat([order[:0], *own]))
+
     def batch(self, order: Tensor, epoch: int, step: int) -> Batch:
         """The batch of one step, counted from 0 within its epoch; always the same."""
         draws = generator(self.recipe.seed, epoch, step)
-        size = self.recipe.batch_size
-        chosen = order[step * size : (step + 1) * size]
-        images = self._views(self.pictures.images[chosen], draws).to(self.device)
-        shown = prepare(images, self.contract, self.mean_image)
-        # convolutions on the CPU are half as fast again in this order
-        shown = shown.contiguous(memory_format=torch.channels_last)
-        labels = self.pictures.labels[chosen].to(self.device)
+        chosen = order[self.span(step)]
+        own = share(len(chosen), self.rank, self.ranks)
+        images = self.pictures.images[chosen[own]].to(self.device)
+        viewed = self._views(_among(images, own, len(chosen)), draws)[own]
+        strength = self.recipe.colour_noise_at(self.moment(epoch, step))
+        noise = self._noise(len(chosen), strength, draws)[own] if strength else None
+        shown = self._ready(viewed, noise, strength)
+        labels = self.pictures.labels[chosen[own]].to(self.device)
+        if self.ranks > 1:
+            draws = generator(self.recipe.seed, epoch, step, RANK_DRAWS, self.rank)
         return Batch(shown, labels, _moved(draws, self.device))
 
     def _views(self, images: Tensor, draws: torch.Generator) -> Tensor:
         padding = self.recipe.crop_padding_pixels
         if padding or images.shape[-1] != self.side:
             images = random_crop(
-                images, self.side, padding=padding, generator=draws, fill=self.padding
+                images,
+                self.side,
+                padding=padding,
+                generator=draws,
+                fill=self.padding,
+                chunk=self.recipe.crop_chunk,
             )
-        return mirror(images, generator=draws) if self.recipe.mirror else images
+        if self.recipe.mirror:
+            images = mirror(images, generator=draws, chunk=self.recipe.crop_chunk)
+        return images
+
+    def _noise(self, count: int, strength: float, draws: torch.Generator) -> Tensor:
+        """What is added to the colours of each of a batch's pictures, float32 (count, C, 1, 1)."""
+        assert self.colours is not None, "colour noise needs the colours measured"
+        nothing = torch.zeros(count, len(self.colours), 1, 1, device=self.device)
+        return colour_noise(nothing, self.colours, strength=strength, shrink=False, generator=draws)
+
+    def _ready(self, images: Tensor, noise: Tensor | None, strength: float) -> Tensor:
+        """Bytes as the weights expect them, the noise added as `colour_noise` adds it; channels
+        last, in which convolutions on the CPU are half as fast again.
+        """
+        last = torch.channels_last if images.shape[1] > 1 else torch.contiguous_format
+        images, mean = images.contiguous(memory_format=last), self.mean_image
+        if mean is not None:
+            mean = mean[None].contiguous(memory_format=last)[0]
+        if noise is not None:  # as wide as the pictures: rows are then added without a jump
+            noise = noise.expand(-1, -1, 1, images.shape[3]).contiguous(memory_format=last)
+        shrink = noise is not None and self.recipe.colour_deviations == "square-root"
+        ready = torch.empty(images.shape, memory_format=last, device=images.device)
+        for part in _parts(images):
+            shown = prepare(images[part], self.contract, mean)
+            if noise is not None:
+                shown += noise[part]
+            ready[part] = shown / (1 + strength) if shrink else shown
+        return ready
 
 
-def padding_value(recipe: Recipe, pictures: PictureSet) -> Tensor | None:
+def share(count: int, rank: int, ranks: int) -> slice:
+    """Which of a batch's pictures a rank is shown: no two ranks the same, and all of them together
+    every one. Shares differ by one at most; of fewer pictures than ranks some are empty.
+    """
+    assert 0 <= rank < ranks, f"rank {rank} of {ranks}"
+    return slice(count * rank // ranks, count * (rank + 1) // ranks)
+
+
+def _among(images: Tensor, own: slice, count: int) -> Tensor:
+    """A batch of `count` pictures with `images` at their places. The others are not there: they
+    only take part in what is drawn.
+    """
+    if len(images) == count:
+        return images
+    batch = images.new_zeros((count, *images.shape[1:]))
+    batch[own] = images
+    return batch
+
+
+def _parts(images: Tensor) -> list[slice]:
+    """The pictures that are made ready at a time."""
+    size = len(images)
+    if images.device.type == "cpu":
+        size = PART // max(1, images[:1].numel())
+    size = max(1, size)
+    return [slice(start, start + size) for start in range(0, len(images), size)]
+
+
+def padding_value(recipe: Recipe, pictures: Pictures) -> Tensor | None:
     """What stands beyond the edges of pictures, uint8 (channels,); None is black."""
     if recipe.padding_value == "black" or not recipe.crop_padding_pixels:
         return None
-    return channel_statistics(pictures.images)[0].round().to(torch.uint8)
+    return channel_statistics(pictures)[0].round().to(torch.uint8)
 
 
-def measured_contract(recipe: Recipe, pictures: PictureSet) -> tuple[InputContract, Tensor | None]:
+def measured_contract(recipe: Recipe, pictures: Pictures) -> tuple[InputContract, Tensor | None]:
     """The input contract that the recipe asks for, with the figures of `pictures`, and the mean
     image (channels, height, width) where one is subtracted.
 
@@ -106,10 +222,12 @@ def measured_contract(recipe: Recipe, pictures: PictureSet) -> tuple[InputContra
     if channels not in (1, 3):
         raise RecipeError(f"the pictures have {channels} channels; they must have 1 or 3")
     scale = recipe.pixel_maximum / 255
-    means, deviations = (
-        tuple(value * scale for value in values.tolist())
-        for values in channel_statistics(pictures.images)
-    )
+    means, deviations = (), ()
+    if recipe.mean == "channel" or recipe.deviation:
+        means, deviations = (
+            tuple(value * scale for value in values.tolist())
+            for values in channel_statistics(pictures)
+        )
     contract = InputContract(
         channel_order="grey" if channels == 1 else "RGB",
         pixel_maximum=float(recipe.pixel_maximum),
@@ -118,7 +236,27 @@ def measured_contract(recipe: Recipe, pictures: PictureSet) -> tuple[InputContra
         deviation=deviations if recipe.deviation else (),
         border_pixels=recipe.crop_border_pixels,
     )
-    return contract, mean_image(pictures.images) * scale if contract.mean_image else None
+    return contract, mean_image(pictures) * scale if contract.mean_image else None
+
+
+def measured_colours(recipe: Recipe, pictures: Pictures, contract: InputContract) -> Tensor | None:
+    """What `colour_noise` adds up for these pictures, in the units and the channel order of the
+    contract, float32 (channels, channels); None where the recipe never asks for colour noise.
+    """
+    strengths = [phase.colour_noise for phase in recipe.phases]
+    if not any([recipe.colour_noise, *strengths]):
+        return None
+    scale = contract.pixel_maximum / 255
+    variances, directions = colour_components(pictures)
+    lengths = variances * scale**2
+    if recipe.colour_deviations == "square-root":
+        lengths = lengths.sqrt()
+    spread = directions * lengths
+    if contract.channel_order == "BGR":
+        spread = spread.flip(0)
+    if contract.deviation:
+        spread = spread / torch.tensor(contract.deviation, dtype=torch.float64)[:, None]
+    return spread.float()
 
 
 def _moved(draws: torch.Generator, device: torch.device) -> torch.Generator:

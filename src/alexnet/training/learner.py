@@ -14,16 +14,21 @@ from torch import Tensor
 
 from alexnet.evaluation import label_ranks
 from alexnet.formats import Checkpoint, TrainingState
+from alexnet.images import generator
 from alexnet.network.codec import encode
 from alexnet.network.spec import Network
 from alexnet.torch_net import NetworkModule, build, initial_arrays
 from alexnet.training.batches import Batch, Batches
 from alexnet.training.divergence import DivergedError, first_not_finite
+from alexnet.training.phases import Phase
 from alexnet.training.progress import Progress
 from alexnet.training.rates import RecipeError
 from alexnet.training.recipe import Recipe, recipe_hash
-from alexnet.training.schedule import factor
+from alexnet.training.schedule import Schedule, factor
 from alexnet.training.update_rule import UpdateRule
+
+RATE_NOISE = 1
+"""The stream of a step that the noise of rates is drawn from, beside that of its batch."""
 
 Precision = Literal["fp32", "bf16"]
 """Of the arithmetic in a step; weights, their gradients and velocities are always fp32."""
@@ -36,7 +41,8 @@ class Step:
     Attributes:
         progress: after it.
         loss: the objective of its batch, before the update.
-        lr: the recipe's rate times the schedule's factor.
+        lr: the recipe's rate, or what a phase for all layers made of it, times the schedule's
+            factor.
         seen: pictures in its batch.
     """
 
@@ -63,16 +69,17 @@ class Learner:
             RecipeError: the recipe's layer patterns do not fit the network.
         """
         self.recipe, self.batches, self.precision = recipe, batches, precision
-        rates = recipe.rates(network)
+        for phase in recipe.phases:
+            recipe.rates(network, phase.at_epoch / recipe.epochs)
         module = build(network, arrays=arrays).to(batches.device)
         # torch knows Module.to(memory_format=…), its stubs do not
         self.module = cast(
             "NetworkModule", cast("Any", module).to(memory_format=torch.channels_last)
         )
         parameters = dict(self.module.named_parameters())
-        for name, parameter in parameters.items():
-            parameter.requires_grad_(rates[name].lr != 0)
-        self.rule = UpdateRule(parameters, rates)
+        self.rule = UpdateRule(parameters, recipe.rates(network))
+        self._begun: tuple[Phase, ...] | None = None
+        self._follow(0.0)
 
     def step(self, progress: Progress, order: Tensor) -> Step:
         """One update by the batch that follows `progress` in `order`.
@@ -80,8 +87,9 @@ class Learner:
         Raises:
             DivergedError: the loss is not finite; nothing was updated.
         """
+        moment = self.batches.moment(progress.epoch, progress.step)
+        self._follow(moment)
         batch = self.batches.batch(order, progress.epoch, progress.step)
-        scale = self._factor(progress)
         with torch.autocast(
             batch.images.device.type, torch.bfloat16, enabled=self.precision == "bf16"
         ):
@@ -91,14 +99,19 @@ class Learner:
             again = self.batches.batch(order, progress.epoch, progress.step)
             raise self._diverged("the loss", progress, again)
         costs.objective.backward()
-        self.rule.step(scale)
-        self.module.zero_grad(set_to_none=True)  # here, so that no forward pass holds gradients
         seen = len(batch.labels)
+        self.rule.step(
+            {n: self._factor(r.schedule, progress) for n, r in self.rule.rates.items()},
+            done=progress.total_steps,
+            share=seen / self.recipe.batch_size,
+            draws=generator(self.recipe.seed, progress.epoch, progress.step, RATE_NOISE),
+        )
+        self.module.zero_grad(set_to_none=True)  # here, so that no forward pass holds gradients
         right = int((label_ranks(costs.outputs.flatten(1), batch.labels) < 1).sum())
         return Step(
             progress=progress.after_step(loss * seen, right, seen),
             loss=loss,
-            lr=self.recipe.lr * scale,
+            lr=self._rate(progress),
             seen=seen,
         )
 
@@ -128,22 +141,37 @@ class Learner:
         velocities = {name: torch.from_numpy(x) for name, x in state.velocities.items()}
         self.rule.load_state_dict(velocities)
 
-    def _factor(self, progress: Progress) -> float:
-        """The schedule's factor in the middle of the step that follows."""
-        total = self.recipe.epochs * self.batches.steps
+    def _follow(self, moment: float) -> None:
+        """Goes by the rates that hold at a moment; what is frozen asks for no gradient."""
+        begun = self.recipe.begun(moment)
+        if begun == self._begun:
+            return
+        rates = self.recipe.rates(self.module.network, moment)
+        for name, parameter in self.rule.parameters.items():
+            parameter.requires_grad_(rates[name].lr != 0)
+        self.rule.follow(rates)
+        self._begun = begun
+
+    def _factor(self, schedule: Schedule | None, progress: Progress) -> float:
+        """A schedule's factor, the recipe's where there is none, at the step that follows."""
         return factor(
-            self.recipe.schedule,
-            progress=(progress.total_steps + 0.5) / total,
+            self.recipe.schedule if schedule is None else schedule,
+            progress=self.batches.moment(progress.epoch, progress.step),
             epochs=self.recipe.epochs,
             validation_errors=progress.validation_errors,
         )
+
+    def _rate(self, progress: Progress) -> float:
+        """The rate of layers that nothing names, at the step that follows."""
+        rates = self.recipe.usual_rates(self.batches.moment(progress.epoch, progress.step))
+        return rates.lr * self._factor(rates.schedule, progress)
 
     def _diverged(self, what: str, progress: Progress, batch: Batch) -> DivergedError:
         where = first_not_finite(self.module, batch)
         return DivergedError(
             f"{what} is no longer finite at step {progress.total_steps + 1} (epoch"
             f" {progress.epoch + 1}), at a learning rate of"
-            f" {self.recipe.lr * self._factor(progress):.3g}: {where}; a lower lr would be right"
+            f" {self._rate(progress):.3g}: {where}; a lower lr would be right"
         )
 
 

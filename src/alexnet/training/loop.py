@@ -8,18 +8,24 @@ import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Literal
+from typing import Literal, cast
 
 import torch
 
 from alexnet.evaluation import EvaluationError, Tally, check_pictures, evaluate
 from alexnet.formats import Checkpoint, write
-from alexnet.images import PictureSet, hold_out
+from alexnet.images import PictureSet
+from alexnet.images.learnable import Pictures, decoded, hold_out, sample
 from alexnet.network.edit import with_loss
 from alexnet.network.shapes import elements
 from alexnet.network.spec import Network
 from alexnet.training import run_folder
-from alexnet.training.batches import Batches, measured_contract, padding_value
+from alexnet.training.batches import (
+    Batches,
+    measured_colours,
+    measured_contract,
+    padding_value,
+)
 from alexnet.training.events import EpochDone, Evaluating, Notice, Report, StepDone, silent
 from alexnet.training.learner import Learner, Precision, Step, first_arrays
 from alexnet.training.progress import Progress, fingerprint, resumed_progress
@@ -79,12 +85,12 @@ def never() -> bool:
 
 def train(
     network: Network,
-    pictures: PictureSet,
+    pictures: Pictures,
     recipe: Recipe,
     folder: Path,
     *,
-    validation: PictureSet | None = None,
-    test: PictureSet | None = None,
+    validation: Pictures | None = None,
+    test: Pictures | None = None,
     start: Checkpoint | None = None,
     resume: bool = False,
     report: Report = silent,
@@ -101,7 +107,8 @@ def train(
 
     Args:
         network: without a loss it is given one (`edit.with_loss`), and that is said.
-        pictures: at `recipe.picture_side(network)` pixels; also the source of the mean.
+        pictures: at `recipe.picture_side(network)` pixels; also the source of the mean. Those of a
+            store are read while it learns, and the mean is the store's.
         recipe: how to learn.
         folder: of the run; it must hold none, or with `resume` this very one.
         validation: classified after every epoch; None holds out the recipe's share of `pictures`.
@@ -118,6 +125,7 @@ def train(
 
     Raises:
         RunError, RecipeError, EvaluationError: folder, recipe or pictures do not fit.
+        SourceError: a store has no mean of such pictures, or a record that cannot be decoded.
         DivergedError: the loss or a weight is no longer finite; nothing is saved from then on.
     """
     learned = _with_loss(network, report)
@@ -152,8 +160,8 @@ class _Run:
         self,
         learner: Learner,
         folder: RunFolder,
-        validation: PictureSet | None,
-        test: PictureSet | None,
+        validation: Pictures | None,
+        test: Pictures | None,
         report: Report,
         stop: Callable[[], bool],
         clock: Callable[[], float],
@@ -164,7 +172,7 @@ class _Run:
         self.validation, self.test = validation, test
         self.report, self.stop, self.clock = report, stop, clock
         self.intervals, self.began = intervals, clock()
-        self.progress = Progress(pictures=fingerprint(learner.batches.pictures))
+        self.progress = Progress(pictures=fingerprint(_as_set(learner.batches.pictures)))
         self.tally: Tally | None = None
 
     def add_row(self, row: dict[str, object], clock: dict[str, float]) -> None:
@@ -183,7 +191,7 @@ def _with_loss(network: Network, report: Report) -> Network:
 
 def _learner(
     network: Network,
-    pictures: PictureSet,
+    pictures: Pictures,
     recipe: Recipe,
     start: Checkpoint | None,
     device: torch.device,
@@ -200,26 +208,33 @@ def _learner(
         image = None if start.mean_image is None else torch.from_numpy(start.mean_image)
     side = network.picture.shape[1]
     padding = padding_value(recipe, pictures)
-    batches = Batches(pictures, recipe, side, contract, image, padding, device)
+    colours = measured_colours(recipe, pictures, contract)
+    batches = Batches(pictures, recipe, side, contract, image, padding, device, colours)
     return Learner(network, recipe, batches, arrays, precision)
 
 
-def _check(learner: Learner, validation: PictureSet | None, test: PictureSet | None) -> None:
+def _check(learner: Learner, validation: Pictures | None, test: Pictures | None) -> None:
     """Whether the network can be shown all the pictures, and has an output for each label."""
     network = learner.module.network
     outputs = elements(network.shape(network.outputs.name))
     for pictures in (learner.batches.pictures, validation, test):
         if pictures is None:
             continue
-        check_pictures(learner.module, pictures)
+        check_pictures(learner.module, sample(pictures))
         classes = max(int(pictures.labels.max()) + 1, len(pictures.classes))
         if classes > outputs:
             raise EvaluationError(
                 f"the pictures are of {classes} classes and network '{network.name}' has"
                 f" {outputs} outputs; it needs one for each"
             )
-    if isinstance(learner.recipe.schedule, Plateau) and validation is None:
+    watched = any(isinstance(schedule, Plateau) for schedule in learner.recipe.schedules())
+    if watched and validation is None:
         raise RecipeError("schedule plateau watches the validation error; set validation_share")
+
+
+def _as_set(pictures: Pictures) -> PictureSet:
+    """What a fingerprint is taken of: it asks for no more of a set than a store's pictures have."""
+    return cast("PictureSet", pictures)
 
 
 def _newest(
@@ -240,7 +255,7 @@ def _go_on(run: _Run, newest: Checkpoint | None) -> None:
         run.report(Notice(f"{path}: holds no checkpoint yet; beginning at the first step"))
     else:
         run.learner.restore(newest.training)
-        pictures = run.learner.batches.pictures
+        pictures = _as_set(run.learner.batches.pictures)
         run.progress = resumed_progress(newest.training.progress, pictures, str(path))
         run.report(Notice(f"{path}: going on after step {run.progress.total_steps:,}"))
     run.folder.truncate(run.progress.rows)
@@ -251,16 +266,17 @@ def _finish_steps(run: _Run) -> None:
     batches, every = run.learner.batches, run.intervals
     order = batches.order(run.progress.epoch)
     began, shown = run.clock(), 0
-    while run.progress.step < batches.steps:
-        step = run.learner.step(run.progress, order)
-        run.progress = step.progress
-        shown += step.seen
-        speed = shown / max(run.clock() - began, 1e-9)
-        _tell_step(run, step, speed)
-        if run.stop():
-            raise _Stopped
-        if every.save_steps and run.progress.total_steps % every.save_steps == 0:
-            _save(run, keep=False)
+    with batches.reading(order, run.progress.step):
+        while run.progress.step < batches.steps:
+            step = run.learner.step(run.progress, order)
+            run.progress = step.progress
+            shown += step.seen
+            speed = shown / max(run.clock() - began, 1e-9)
+            _tell_step(run, step, speed)
+            if run.stop():
+                raise _Stopped
+            if every.save_steps and run.progress.total_steps % every.save_steps == 0:
+                _save(run, keep=False)
 
 
 def _tell_step(run: _Run, step: Step, speed: float) -> None:
@@ -295,19 +311,24 @@ def _classify(run: _Run, what: Literal["validation", "test"]) -> Tally | None:
     if pictures is None:
         return None
 
-    def tell(done: int, total: int) -> None:
-        run.report(Evaluating(what=what, done=done, total=total))
-        if run.stop():
-            raise _Stopped
+    batches, tallies = run.learner.batches, list[Tally]()
+    for part in decoded(pictures):
 
-    batches = run.learner.batches
-    return evaluate(
-        run.learner.module,
-        pictures,
-        batches.contract,
-        mean_image=batches.mean_image,
-        progress=tell,
-    )
+        def tell(done: int, _: int, before: int = sum(tally.seen for tally in tallies)) -> None:
+            run.report(Evaluating(what=what, done=before + done, total=len(pictures)))
+            if run.stop():
+                raise _Stopped
+
+        tallies.append(
+            evaluate(
+                run.learner.module,
+                part,
+                batches.contract,
+                mean_image=batches.mean_image,
+                progress=tell,
+            )
+        )
+    return sum(tallies[1:], tallies[0])
 
 
 def _end_epoch(run: _Run) -> None:

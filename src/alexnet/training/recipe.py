@@ -12,10 +12,22 @@ from typing import Any, Literal
 
 from alexnet.network.codec import CodecError, decode, encode
 from alexnet.network.spec import Network, nearest
+from alexnet.training.phases import Phase, after, changed
 from alexnet.training.rates import LayerRates, Rates, RecipeError, resolve
-from alexnet.training.schedule import Schedule, ScheduleError
+from alexnet.training.schedule import HAIR, Schedule, ScheduleError, Unchanged
 
-FORMAT = "alexnet-recipe/1"
+FORMAT = "alexnet-recipe/2"
+FIRST_FORMAT = "alexnet-recipe/1"
+
+SINCE_FIRST: dict[str, Any] = {
+    "phases": [],
+    "update_period": 1,
+    "data_batch_pictures": 0,
+    "crop_chunk": 1,
+    "colour_noise": 0.0,
+    "colour_deviations": "square-root",
+}
+"""Fields that recipes of the first format lack, as trees, each with what was done without it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,8 +35,8 @@ class Recipe:
     """How a network learns. The defaults of every field are in the named recipes.
 
     Attributes:
-        batch_size: pictures (§5: 128). The last batch of an epoch may be smaller, and is divided
-            by its own size.
+        batch_size: pictures (§5: 128). The last batch of an epoch, or of a data batch, may be
+            smaller, and is divided by its own size.
         epochs: cycles through the training pictures (§5: roughly 90).
         lr, bias_lr: base learning rates of weights and biases (§5: 0.01 for all layers; the code
             has twice the rate for biases).
@@ -33,11 +45,25 @@ class Recipe:
             biases).
         schedule: what becomes of the rates (§5: ÷10 when the validation error stalls).
         layers: rates of single layers, by pattern.
+        phases: changes of the rates and of the colour noise by hand, at epochs, in the order in
+            which they are to be thought of where several have begun.
+        update_period: gradients of so many batches make one update; their sum is divided by so many
+            times batch_size (semantics file, section 5: `--wupdate-freq`).
+        data_batch_pictures: 2012's data came in files of so many pictures, 10,000 for CIFAR-10 and
+            1,024 for ImageNet. No batch crosses their border, and schedules move from one to the
+            next only (section 9). 0 is no files, and schedules that move at every step.
         crop_border_pixels: pictures are loaded this much larger on each side than the network
             takes, and crops drawn from them (§4.1: 16, crops of 224 from 256).
         crop_padding_pixels: pictures are padded by this much on each side, and crops drawn.
         padding_value: "black", or the "mean" of each channel.
+        crop_chunk: so many consecutive pictures share one offset and one turn; 32 in the code of
+            2012 (section 12), counted from the start of each batch. 1 is each its own.
         mirror: half of the crops are turned left to right (§4.1).
+        colour_noise: how much of the colours' own variation is added to each picture (§4.1: 0.1).
+        colour_deviations: how it varies along each colour component. "square-root": by the square
+            root of its eigenvalue, the picture then divided by 1 + colour_noise, as it was run
+            (section 12). "eigenvalues": by the eigenvalue, undivided, as §4.1 writes it; those grow
+            with the square of pixel_maximum, and at 255 would drown every picture.
         mean: what is subtracted, the mean "image" (§2), one number per "channel", or "none".
         deviation: whether each channel is divided by its standard deviation.
         pixel_maximum: what a white pixel is worth, 255 or 1.
@@ -55,10 +81,16 @@ class Recipe:
     bias_weight_decay: float
     schedule: Schedule
     layers: tuple[LayerRates, ...]
+    phases: tuple[Phase, ...]
+    update_period: int
+    data_batch_pictures: int
     crop_border_pixels: int
     crop_padding_pixels: int
     padding_value: Literal["black", "mean"]
+    crop_chunk: int
     mirror: bool
+    colour_noise: float
+    colour_deviations: Literal["square-root", "eigenvalues"]
     mean: Literal["image", "channel", "none"]
     deviation: bool
     pixel_maximum: float
@@ -68,14 +100,14 @@ class Recipe:
 
     def __post_init__(self) -> None:
         """Raises RecipeError where a value is out of its range."""
-        _require(self.batch_size >= 1, "batch_size", self.batch_size, "at least 1")
-        _require(self.epochs >= 1, "epochs", self.epochs, "at least 1")
-        for name in ("lr", "bias_lr", "weight_decay", "bias_weight_decay"):
+        for name in ("batch_size", "epochs", "update_period", "crop_chunk"):
+            _require(getattr(self, name) >= 1, name, getattr(self, name), "at least 1")
+        for name in ("lr", "bias_lr", "weight_decay", "bias_weight_decay", "colour_noise"):
             _require(
                 0 <= getattr(self, name) < float("inf"), name, getattr(self, name), "0 or more"
             )
         _require(0 <= self.momentum < 1, "momentum", self.momentum, "at least 0 and less than 1")
-        for name in ("crop_border_pixels", "crop_padding_pixels"):
+        for name in ("crop_border_pixels", "crop_padding_pixels", "data_batch_pictures"):
             _require(getattr(self, name) >= 0, name, getattr(self, name), "0 or more")
         share = self.validation_share
         _require(0 <= share < 1, "validation_share", share, "at least 0 and less than 1")
@@ -86,15 +118,54 @@ class Recipe:
         """The side, in pixels, at which training pictures are to be loaded for `network`."""
         return network.picture.shape[1] + 2 * self.crop_border_pixels
 
-    def rates(self, network: Network) -> dict[str, Rates]:
-        """The rates of every learned array of `network`, by name.
+    def begun(self, moment: float) -> tuple[Phase, ...]:
+        """The phases that have begun when `moment` of the run, 0 to 1, is done."""
+        epoch = moment * self.epochs + HAIR
+        return tuple(phase for phase in self.phases if phase.at_epoch <= epoch)
+
+    def rates(self, network: Network, moment: float = 0.0) -> dict[str, Rates]:
+        """The rates of every learned array of `network`, by name, at a moment of the run.
 
         Raises:
-            RecipeError: a pattern of `layers` matches no layer, or every rate is 0.
+            RecipeError: a pattern of `layers` or `phases` matches no layer, or every rate is 0.
         """
-        weights = Rates(lr=self.lr, momentum=self.momentum, weight_decay=self.weight_decay)
-        biases = Rates(lr=self.bias_lr, momentum=self.momentum, weight_decay=self.bias_weight_decay)
-        return resolve(network, weights, biases, self.layers)
+        found = resolve(network, self._usual(False), self._usual(True), self.layers)
+        after(self.phases, found, network)  # for its complaints, before the run is under way
+        found = after(self.begun(moment), found, network)
+        if not any(rates.lr for rates in found.values()):
+            raise RecipeError(
+                f"every learning rate of network '{network.name}' is 0; nothing learns"
+            )
+        return found
+
+    def usual_rates(self, moment: float) -> Rates:
+        """The rates of the weights of a layer that neither `layers` nor a phase names."""
+        rates = self._usual(False)
+        for phase in self.begun(moment):
+            if not phase.layers:
+                rates = changed(rates, phase, is_bias=False)
+        return rates
+
+    def colour_noise_at(self, moment: float) -> float:
+        """The colour noise at a moment of the run."""
+        noise = self.colour_noise
+        for phase in self.begun(moment):
+            noise = noise if phase.colour_noise is None else phase.colour_noise
+        return noise
+
+    def schedules(self) -> tuple[Schedule, ...]:
+        """Every schedule that a rate may follow."""
+        own = [entry.schedule for entry in (*self.layers, *self.phases)]
+        own += [entry.bias_schedule for entry in self.layers]
+        return (self.schedule, *(x for x in own if not isinstance(x, Unchanged)))
+
+    def _usual(self, of_biases: bool) -> Rates:
+        return Rates(
+            lr=self.bias_lr if of_biases else self.lr,
+            momentum=self.momentum,
+            weight_decay=self.bias_weight_decay if of_biases else self.weight_decay,
+            update_period=self.update_period,
+        )
 
 
 def recipe_to_json(recipe: Recipe) -> str:
@@ -103,7 +174,8 @@ def recipe_to_json(recipe: Recipe) -> str:
 
 
 def recipe_from_json(text: str, where: str = "recipe") -> Recipe:
-    """Reads what `recipe_to_json` wrote.
+    """Reads what `recipe_to_json` writes, or wrote in its first format: that lacks the fields of
+    SINCE_FIRST, and stands for a recipe that does what was done without them.
 
     Args:
         text: the JSON.
@@ -116,15 +188,25 @@ def recipe_from_json(text: str, where: str = "recipe") -> Recipe:
         tree = json.loads(text)
     except (ValueError, RecursionError) as error:
         raise RecipeError(f"{where}: not JSON ({error})") from None
-    if not isinstance(tree, dict) or tree.pop("format", None) != FORMAT:
+    mark = tree.pop("format", None) if isinstance(tree, dict) else None
+    if mark not in (FORMAT, FIRST_FORMAT):
         raise RecipeError(f'{where}: no recipe; it must have "format": "{FORMAT}"')
-    return _from_tree(tree, where)
+    return _from_tree(tree if mark == FORMAT else SINCE_FIRST | tree, where)
 
 
 def recipe_hash(recipe: Recipe) -> str:
-    """Sixteen hexadecimal digits that differ wherever any field does."""
+    """Sixteen hexadecimal digits that differ wherever any field does.
+
+    Fields of SINCE_FIRST that change nothing are left out, so that a recipe of the first format
+    keeps the digits that its checkpoints name.
+    """
     plain = decode(Recipe, encode(recipe), "recipe")  # 0 and 0.0 are one value
-    text = json.dumps(encode(plain), sort_keys=True)
+    tree = {
+        name: value
+        for name, value in encode(plain).items()
+        if name not in SINCE_FIRST or value != SINCE_FIRST[name]
+    }
+    text = json.dumps(tree, sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 

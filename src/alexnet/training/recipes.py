@@ -9,7 +9,7 @@ from dataclasses import replace
 from alexnet.network.spec import nearest
 from alexnet.training.rates import LayerRates, RecipeError
 from alexnet.training.recipe import Recipe
-from alexnet.training.schedule import OneCycle, Plateau
+from alexnet.training.schedule import Constant, OneCycle, Plateau
 
 PAPER = Recipe(
     batch_size=128,
@@ -21,10 +21,16 @@ PAPER = Recipe(
     bias_weight_decay=0.0005,
     schedule=Plateau(divisor=10.0, patience_epochs=3, times=3),
     layers=(),
+    phases=(),
+    update_period=1,
+    data_batch_pictures=0,
     crop_border_pixels=16,
     crop_padding_pixels=0,
     padding_value="mean",
+    crop_chunk=1,
     mirror=True,
+    colour_noise=0.0,
+    colour_deviations="square-root",
     mean="image",
     deviation=False,
     pixel_maximum=255.0,
@@ -76,11 +82,29 @@ CIFAR_18PCT = replace(CIFAR, epochs=60, layers=(LayerRates(layers="fc10", weight
 """The same for `18pct`, for longer; layer-params-18pct.cfg decays its one fully-connected layer by
 1 at a fifth of the rate."""
 
+ORIGINAL = replace(
+    PAPER,
+    bias_lr=0.02,
+    bias_weight_decay=0.0,
+    schedule=Constant(),
+    data_batch_pictures=10000,
+    crop_border_pixels=0,
+    mirror=False,
+    shuffled=False,
+    validation_share=0.0,
+)
+"""What the code of 2012 does where no file and no option says otherwise (semantics file, sections 5
+and 12): rates that stay, no decay of biases, whole pictures in file order, less the mean image. The
+rates are those that the notes start from; `training.original` puts a file's in their place, and the
+views and epochs of a released method. Ours: 90 epochs, as in §5, where the code would go on for
+50,000; data batches of 10,000, as CIFAR-10 has them."""
+
 RECIPES: dict[str, Recipe] = {
     "paper": PAPER,
     "digits": DIGITS,
     "cifar": CIFAR,
     "cifar-18pct": CIFAR_18PCT,
+    "original": ORIGINAL,
 }
 """Every named recipe, in the order in which they are listed."""
 

@@ -128,6 +128,17 @@ class OneCycle:
 Schedule = Constant | Steps | Plateau | Linear | Exponential | DiscreteExponential | OneCycle
 
 
+@dataclass(frozen=True, slots=True)
+class Unchanged:
+    """No schedule of its own: a layer's that has the recipe's, a phase's that changes none."""
+
+    kind: ClassVar[str] = "unchanged"
+
+
+HAIR = 1e-9
+"""Of an epoch: what rounding may take from a moment that is meant to lie at an epoch's start."""
+
+
 def factor(
     schedule: Schedule, *, progress: float, epochs: int, validation_errors: Sequence[float] = ()
 ) -> float:
@@ -135,8 +146,7 @@ def factor(
 
     Args:
         schedule: the schedule.
-        progress: how much of the run is done, 0 to 1; the loop takes the middle of each step, so
-            that a schedule that begins and ends at 0 wastes no step.
+        progress: how much of the run is done, 0 to 1 (see `Batches.moment`).
         epochs: of the whole run.
         validation_errors: after each epoch so far; only `Plateau` looks at them.
     """
@@ -144,7 +154,7 @@ def factor(
         case Constant():
             return 1.0
         case Steps():
-            reached = sum(at <= progress * epochs for at in schedule.at_epochs)
+            reached = sum(at <= progress * epochs + HAIR for at in schedule.at_epochs)
             return schedule.factors[reached - 1] if reached else 1.0
         case Plateau():
             return schedule.divisor ** -reductions(schedule, validation_errors)

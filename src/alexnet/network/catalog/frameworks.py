@@ -7,11 +7,11 @@ from alexnet.network.layers import (
     Constant,
     Conv,
     CrossMapNorm,
+    Drawn,
     Dropout,
     FanInUniform,
     FullyConnected,
     Gaussian,
-    Initial,
     Input,
     Kernel,
     Layer,
@@ -73,7 +73,7 @@ def one_weird_trick() -> Network:
 
 
 def _plain_conv(
-    number: int, reads: str, filters: int, kernel: Kernel, rule: Rule, bias: Initial, source: str
+    number: int, reads: str, filters: int, kernel: Kernel, rule: Rule, bias: Drawn, source: str
 ) -> list[Layer]:
     conv = Conv(
         name=f"conv{number}",

@@ -145,6 +145,8 @@ def _last(a: Profile, b: Profile) -> Iterator[Difference]:
         effect = "no count changes; what is read off, and what is learnt from, differs"
         yield differ("output", "ending", ends, effect)
     others = [", ".join(f"{x.name} ({word(x)})" for x in p.others) or "none" for p in (a, b)]
+    if others[0] == others[1]:  # alike but for what they read or how they are set
+        others = ["; ".join(_forms(p)) for p in (a, b)]
     if _forms(a) != _forms(b):
         effect = "these stand on no plain chain and are compared as a list only"
         yield differ("network", "other layers", others, effect)
@@ -179,7 +181,10 @@ class _Drop:
     @property
     def setting(self) -> str:
         """Its probability and the side on which it scales."""
-        return joined(f"keep {number(x.keep)}, scaled {SIDES[x.scaling]}" for x in self.layers)
+        return joined(
+            f"keep {number(x.keep)}, scaled {SIDES[x.scaling]}" + ("" if x.enabled else ", off")
+            for x in self.layers
+        )
 
 
 def _drops(p: Profile) -> list[_Drop]:
@@ -199,6 +204,9 @@ def _dropouts(a: Profile, b: Profile) -> Iterator[Difference]:
     first, second = _drops(a), _drops(b)
     if [d.from_end for d in first] != [d.from_end for d in second]:
         said = [", ".join(f"after {d.after}" for d in drops) or "none" for drops in (first, second)]
+        if said[0] == said[1]:  # names agree, but not how far from the output they are
+            far = [", ".join(f"{d.from_end - 1}" for d in drops) for drops in (first, second)]
+            said = [f"{text} (stages left: {n})" for text, n in zip(said, far, strict=True)]
         yield differ("network", "dropout place", said, _drop_effect(first, second))
     settings = ["; ".join(dict.fromkeys(d.setting for d in drops)) for drops in (first, second)]
     pairs = zip(first, second, strict=False)
@@ -214,6 +222,9 @@ def _drop_effect(first: list[_Drop], second: list[_Drop]) -> str:
 
 def _scaling_effect(first: list[_Drop], second: list[_Drop]) -> str:
     one, other = first[0].layers[0], second[0].layers[0]
+    if one.enabled != other.enabled:
+        which = "second" if one.enabled else "first"
+        return f"in the {which} no unit is silenced: what holds at test time holds in training too"
     if one.keep == other.keep and one.scaling != other.scaling:
         test, train = ("first", "second") if one.scaling == "test" else ("second", "first")
         times = number(round(1 / one.keep, 6))

@@ -17,11 +17,15 @@ from alexnet.network.layers import (
     Layer,
     Local,
     MaxPool,
+    RandomPool,
+    TreeConnected,
     Weighted,
     Window,
 )
 from alexnet.network.ledger import Total, ledger
 from alexnet.network.spec import Network, NetworkError
+
+Pool = MaxPool | AveragePool | RandomPool
 
 QUANTITIES = ("neurons", "parameters", "connections", "multiply_adds")
 """The counts that a difference is followed into."""
@@ -120,6 +124,8 @@ def outputs(first: WeightedStage, second: WeightedStage) -> Setting:
             return replace(layer, outputs=share)
         if isinstance(layer, Conv | Local):
             return replace(layer, filters=share)
+        if isinstance(layer, TreeConnected):
+            raise ValueError(f"its tree has {layer.outputs} leaves")
         return layer
 
     return how
@@ -141,7 +147,7 @@ def rule(layer: Layer, model: Layer) -> Layer:
     """Copies the size rule."""
     if isinstance(layer, Conv | Local) and isinstance(model, Conv | Local):
         return replace(layer, rule=model.rule)
-    if isinstance(layer, MaxPool | AveragePool) and isinstance(model, MaxPool | AveragePool):
+    if isinstance(layer, Pool) and isinstance(model, Pool):
         return replace(layer, rule=model.rule)
     return layer
 
@@ -152,6 +158,8 @@ def bias(layer: Layer, model: Layer) -> Layer:
         return replace(layer, bias=model.bias)
     if isinstance(layer, FullyConnected) and isinstance(model, FullyConnected):
         return replace(layer, bias=model.bias)
+    if isinstance(layer, TreeConnected):
+        raise ValueError("a tree has a bias for every leaf")
     return layer
 
 
@@ -159,7 +167,7 @@ def window_setting(copy: Callable[[Window, Window], Window]) -> Setting:
     """Copies something of the model's pooling window."""
 
     def how(layer: Layer, model: Layer) -> Layer:
-        if isinstance(layer, MaxPool | AveragePool) and isinstance(model, MaxPool | AveragePool):
+        if isinstance(layer, Pool) and isinstance(model, Pool):
             return replace(layer, window=copy(layer.window, model.window))
         return layer
 
@@ -177,10 +185,12 @@ def all_maps(profile: Profile, stage: WeightedStage) -> Alone:
 
 def _reading_all(layer: Weighted, stage: WeightedStage) -> Layer:
     count = len(stage.sources)
+    if isinstance(layer, TreeConnected):
+        raise ValueError("a tree reads one layer")
     if isinstance(layer, FullyConnected):
         initial = layer.initial[:1] * count
         return replace(layer, reads=stage.sources, initial=initial, groups=1)
-    kernels = (replace(layer.kernels[0], groups=1),) * count
+    kernels = (replace(layer.kernels[0], groups=1, connections=()),) * count
     return replace(layer, reads=stage.sources, kernels=kernels)
 
 
@@ -195,8 +205,11 @@ def dealt(profile: Profile, stage: WeightedStage, groups: int) -> Alone:
             return layer
         if isinstance(layer, FullyConnected):
             return replace(layer, groups=groups)
+        if isinstance(layer, TreeConnected):
+            raise ValueError("a tree reads every number")
         if isinstance(layer, Conv | Local):
-            return replace(layer, kernels=tuple(replace(k, groups=groups) for k in layer.kernels))
+            kernels = (replace(k, groups=groups, connections=()) for k in layer.kernels)
+            return replace(layer, kernels=tuple(kernels))
         return layer
 
     return alone(profile, how)
@@ -213,6 +226,8 @@ def _own_tower(profile: Profile, stage: WeightedStage, groups: int) -> Alone:
             raise ValueError(f"{groups} groups do not deal over {len(stage.layers)} towers")
         kept = [i for i, r in enumerate(layer.reads) if profile.network[r].tower == layer.tower]
         reads = tuple(layer.reads[i] for i in kept)
+        if isinstance(layer, TreeConnected):
+            raise ValueError("a tree reads one layer")
         if isinstance(layer, FullyConnected):
             return replace(layer, reads=reads, initial=tuple(layer.initial[i] for i in kept))
         return replace(layer, reads=reads, kernels=tuple(layer.kernels[i] for i in kept))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import fields, replace
 
-from alexnet.network.compare.alone import Alone, alone, rule, window_setting
+from alexnet.network.compare.alone import UNCOUNTED, Alone, Pool, alone, rule, window_setting
 from alexnet.network.compare.profile import Profile, Twins
 from alexnet.network.compare.stage import Difference, differ
 from alexnet.network.compare.words import (
@@ -20,15 +20,13 @@ from alexnet.network.compare.words import (
     word,
 )
 from alexnet.network.layers import (
-    AveragePool,
     CrossMapNorm,
+    CrossMapPool,
     Layer,
-    MaxPool,
     Norm,
+    PictureTransform,
     Window,
 )
-
-Pool = MaxPool | AveragePool
 
 
 def chain_differences(
@@ -87,7 +85,7 @@ def _layer(a: Profile, b: Profile, place: str, one: Twins, other: Twins) -> Iter
         yield from _pools(a, place, one, other)
     elif isinstance(first, Norm) and isinstance(second, Norm):
         yield from _norms(a, b, place, first, second)
-    yield from _rest(place, one, other)
+    yield from _rest(a, place, one, other)
 
 
 # --- pools ----------------------------------------------------------------------------------------
@@ -191,12 +189,14 @@ def _sets(p: Profile, norm: CrossMapNorm) -> int:
 
 # --- what is left ---------------------------------------------------------------------------------
 
-TOLD = ("name", "reads", "source", "tower", "window", "rule")
+TOLD = ("name", "reads", "source", "tower", "window", "rule", "by_magnitude")
 TOLD_OF_NORMS = ("size", "alpha", "alpha_divided", "beta", "k", "groups", "blocked")
 
 
-def _rest(place: str, one: Twins, other: Twins) -> Iterator[Difference]:
-    """Any other setting of two layers of one kind, by the name of its field."""
+def _rest(a: Profile, place: str, one: Twins, other: Twins) -> Iterator[Difference]:
+    """Any other setting of two layers of one kind, by the name of its field; magnitudes are in a
+    pool's name.
+    """
     if one[0].kind != other[0].kind:
         return
     alike = _alike(one) and _alike(other)
@@ -206,8 +206,17 @@ def _rest(place: str, one: Twins, other: Twins) -> Iterator[Difference]:
             continue
         said = [joined(_plain(getattr(x, entry.name)) for x in twins) for twins in (one, other)]
         if said[0] != said[1]:
-            effect = "other values come out; no count changes"
-            yield differ(place, entry.name.replace("_", " "), said, effect)
+            result, counted = UNCOUNTED, "no count changes"
+            if isinstance(one[0], PictureTransform | CrossMapPool):  # these set the shape
+                result = _again(a, one, other, _setting(entry.name))
+                counted = result.sentence
+            effect = f"other values come out; {counted}"
+            yield differ(place, entry.name.replace("_", " "), said, effect, result)
+
+
+def _setting(field: str) -> Callable[[Layer, Layer], Layer]:
+    """Copies one field of a layer's model of the same kind."""
+    return lambda layer, model: replace(layer, **{field: getattr(model, field)})
 
 
 def _alike(twins: Twins) -> bool:
@@ -218,4 +227,6 @@ def _alike(twins: Twins) -> bool:
 
 
 def _plain(value: object) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
     return number(value) if isinstance(value, float) else str(value)

@@ -14,7 +14,6 @@ from alexnet.network.arithmetic import fan_in
 from alexnet.network.layers import (
     Conv,
     Dropout,
-    FullyConnected,
     Input,
     Kernel,
     Layer,
@@ -24,6 +23,7 @@ from alexnet.network.layers import (
     Weighted,
 )
 from alexnet.network.ledger import Ledger, Stage, Total, ledger
+from alexnet.network.placement.weighted import seen_channels
 from alexnet.network.shapes import Shape, elements
 from alexnet.network.spec import Network
 
@@ -44,6 +44,7 @@ class WeightedStage:
         tail: the layers that follow it, in order, up to the next layer with weights.
         depths: how many maps (fully-connected: numbers) one unit reads, in each tower.
         width: how many maps (fully-connected: numbers) all its towers read together.
+        fan_in: how many weights meet in one unit of the first tower.
     """
 
     name: str
@@ -54,6 +55,7 @@ class WeightedStage:
     tail: tuple[Twins, ...]
     depths: tuple[int, ...]
     width: int
+    fan_in: int
 
     @property
     def is_spatial(self) -> bool:
@@ -134,7 +136,9 @@ def profile(network: Network) -> Profile:
     readers = _readers(network)
     front = _chain(network.picture.name, network, readers)
     stages = tuple(
-        _stage(stage, network, readers) for stage in account.stages if stage.total.weights
+        _stage(stage, network, readers)
+        for stage in account.stages
+        if isinstance(network[stage.rows[0].name], Weighted)
     )
     seen = {network.picture.name, *(layer.name for layer in front)}
     for stage in stages:
@@ -172,7 +176,7 @@ def _stage(stage: Stage, network: Network, readers: Mapping[str, Sequence[Layer]
     layers = tuple(x for row in stage.rows if isinstance(x := network[row.name], Weighted))
     first = layers[0]
     sources = tuple(dict.fromkeys(read for layer in layers for read in layer.reads))
-    spatial = not isinstance(first, FullyConnected)
+    spatial = isinstance(first, Conv | Local)
     size: Callable[[Shape], int] = (lambda s: s[0]) if spatial else elements
     channels = sum(row.shape[0] for row in stage.rows)
     return WeightedStage(
@@ -184,14 +188,15 @@ def _stage(stage: Stage, network: Network, readers: Mapping[str, Sequence[Layer]
         tail=_twins([_chain(layer.name, network, readers) for layer in layers]),
         depths=tuple(_depth(layer, network.inputs_of(layer)) for layer in layers),
         width=sum(size(network.shape(read)) for read in sources),
+        fan_in=fan_in(first, network.inputs_of(first)).value,
     )
 
 
 def _depth(layer: Weighted, inputs: tuple[Shape, ...]) -> int:
     """How many maps, or numbers where there are no windows, one unit reads."""
-    if isinstance(layer, FullyConnected):
+    if not isinstance(layer, Conv | Local):
         return fan_in(layer, inputs).value
-    return sum(s[0] // k.groups for k, s in zip(layer.kernels, inputs, strict=True))
+    return sum(seen_channels(k, s) for k, s in zip(layer.kernels, inputs, strict=True))
 
 
 def _twins(chains: Sequence[Sequence[Layer]]) -> tuple[Twins, ...]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
+from alexnet.network.arithmetic import network_parameters, weight_names
 from alexnet.network.compare.alone import (
     UNCOUNTED,
     Alone,
@@ -19,14 +20,24 @@ from alexnet.network.compare.alone import (
 from alexnet.network.compare.profile import Profile, WeightedStage
 from alexnet.network.compare.words import (
     deviation,
-    fan_in,
     initial_text,
-    initials,
     joined,
     ratio,
     word,
 )
-from alexnet.network.layers import Constant, Conv, FullyConnected, Initial, Kernel, Local
+from alexnet.network.layers import (
+    Constant,
+    Conv,
+    Drawn,
+    FullyConnected,
+    Initial,
+    Kernel,
+    Local,
+    Shared,
+    TreeConnected,
+    Weighted,
+)
+from alexnet.network.placement.weighted import initials
 from alexnet.network.shapes import text
 
 
@@ -75,10 +86,12 @@ def stage_differences(
         said = (str(one.outputs), str(other.outputs))
         yield differ(one.name, name, said, result.sentence, result)
     yield from _windows(a, one, other)
+    yield from _connections(one, other)
+    yield from _trees(one, other)
     yield from _groups(a, one, other)
     yield from _towers(a, b, one, other)
     yield from _biases(a, one, other)
-    yield from _initials(one, other)
+    yield from _initials(a, b, one, other)
 
 
 def _kind_effect(one: WeightedStage, other: WeightedStage) -> str:
@@ -127,6 +140,49 @@ def _windows(a: Profile, one: WeightedStage, other: WeightedStage) -> Iterator[D
     if rules[0] != rules[1]:
         result = of_stage(a, one, other, rule)
         yield differ(one.name, "size rule", rules, result.sentence, result)
+
+
+# --- maps chosen one by one, and trees ------------------------------------------------------------
+
+
+def _connections(one: WeightedStage, other: WeightedStage) -> Iterator[Difference]:
+    chosen = [tuple(dict.fromkeys(k.connections for k in s.kernels)) for s in (one, other)]
+    if chosen[0] == chosen[1] or not any(map(any, chosen)):
+        return
+    said = [joined(map(_chosen, row)) for row in chosen]
+    effect = f"each unit reads {one.depth:,} against {other.depth:,} maps"
+    if one.depth == other.depth:
+        effect = f"each unit reads {one.depth:,} maps, but others; no count changes"
+    yield differ(one.name, "connections", _told_apart(said, *map(_flat, chosen)), effect)
+
+
+def _chosen(connections: Sequence[int]) -> str:
+    return f"{len(connections)} maps chosen" if connections else "maps in order"
+
+
+def _flat(rows: Sequence[Sequence[int]]) -> list[int]:
+    return [number for row in rows for number in row]
+
+
+def _trees(one: WeightedStage, other: WeightedStage) -> Iterator[Difference]:
+    first, second = one.layers[0], other.layers[0]
+    if not (isinstance(first, TreeConnected) and isinstance(second, TreeConnected)):
+        return
+    if first.parents != second.parents:
+        said = [f"a tree of {len(x.parents)} nodes" for x in (first, second)]
+        effect = f"{one.total.weights:,} weights against {other.total.weights:,}"
+        yield differ(one.name, "tree", _told_apart(said, first.parents, second.parents), effect)
+
+
+def _told_apart(said: list[str], first: Sequence[int], second: Sequence[int]) -> list[str]:
+    """The texts as they are where they differ, else with the first number that does."""
+    if said[0] != said[1]:
+        return said
+    place = next(i for i, (a, b) in enumerate(zip(first, second, strict=True)) if a != b)
+    return [
+        f"{text}, number {place} is {row[place]}"
+        for text, row in zip(said, (first, second), strict=True)
+    ]
 
 
 # --- groups and towers ----------------------------------------------------------------------------
@@ -191,7 +247,7 @@ def _names(stage: WeightedStage) -> set[str]:
 
 
 def _biases(a: Profile, one: WeightedStage, other: WeightedStage) -> Iterator[Difference]:
-    kinds = [joined(layer.bias for layer in stage.layers) for stage in (one, other)]
+    kinds = [joined(map(_bias_kind, stage.layers)) for stage in (one, other)]
     if kinds[0] != kinds[1]:
         result = of_stage(a, one, other, bias)
         yield differ(one.name, "biases", kinds, result.sentence, result)
@@ -200,11 +256,16 @@ def _biases(a: Profile, one: WeightedStage, other: WeightedStage) -> Iterator[Di
     starts = [tuple(layer.initial_bias for layer in stage.layers) for stage in (one, other)]
     said = [joined(map(initial_text, row)) for row in starts]
     if said[0] != said[1]:
-        effect = _bias_effect(starts[0][0], starts[1][0], fan_in(one), fan_in(other))
+        effect = _bias_effect(starts[0][0], starts[1][0], one.fan_in, other.fan_in)
         yield differ(one.name, "initial biases", said, effect)
 
 
-def _bias_effect(first: Initial, second: Initial, here: int, there: int) -> str:
+def _bias_kind(layer: Weighted) -> str:
+    """A tree's leaves have one each."""
+    return "shared" if isinstance(layer, TreeConnected) else layer.bias
+
+
+def _bias_effect(first: Drawn, second: Drawn, here: int, there: int) -> str:
     means = [i.value if isinstance(i, Constant) else 0.0 for i in (first, second)]
     spreads = [deviation(first, here), deviation(second, there)]
     said = [
@@ -214,15 +275,33 @@ def _bias_effect(first: Initial, second: Initial, here: int, there: int) -> str:
     return f"units start from {said[0]} against {said[1]} before any input; no count changes"
 
 
-def _initials(one: WeightedStage, other: WeightedStage) -> Iterator[Difference]:
-    starts = [initials(stage) for stage in (one, other)]
-    said = [joined(map(initial_text, row)) for row in starts]
+def _initials(
+    a: Profile, b: Profile, one: WeightedStage, other: WeightedStage
+) -> Iterator[Difference]:
+    pairs = ((a, one), (b, other))
+    said = [joined(_start_text(i, p) for x in s.layers for i in initials(x)) for p, s in pairs]
     if said[0] == said[1]:
         return
-    spreads = [
-        deviation(row[0], fan_in(stage)) for row, stage in zip(starts, (one, other), strict=True)
-    ]
+    spreads = [_spread(stage, p) for p, stage in pairs]
     effect = f"weights start with a deviation of {spreads[0]:.3g} against {spreads[1]:.3g}"
     if spreads[0] != spreads[1]:
         effect += f", {ratio(*spreads)}"
     yield differ(one.name, "initial weights", said, effect)
+
+
+def _start_text(initial: Initial, p: Profile) -> str:
+    """How weights start, or which stage's they are; names of layers are no difference."""
+    if not isinstance(initial, Shared):
+        return initial_text(initial)
+    number = next(
+        i for i, stage in enumerate(p.stages, 1) if initial.layer in {x.name for x in stage.layers}
+    )
+    several = len(p.network[initial.layer].reads) > 1
+    return f"those of stage {number}" + (f", input {initial.index}" if several else "")
+
+
+def _spread(stage: WeightedStage, p: Profile) -> float:
+    """The deviation of the first weights that the stage reads, whoever owns them."""
+    name = weight_names(stage.layers[0], p.network)[0]
+    array = next(x for x in network_parameters(p.network) if x.name == name)
+    return deviation(array.initial, array.fan_in)

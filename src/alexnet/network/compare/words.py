@@ -13,26 +13,35 @@ from alexnet.network.compare.profile import Twins, WeightedStage
 from alexnet.network.layers import (
     Activation,
     AveragePool,
+    BinaryCrossEntropyLoss,
     Constant,
     ContrastNorm,
     CrossMapNorm,
+    Drawn,
     FanInGaussian,
     FanInUniform,
-    FullyConnected,
     Gaussian,
-    Initial,
     Layer,
     LogisticLoss,
     MaxPool,
     Norm,
+    RandomPool,
+    Shared,
+    SubsetSoftmaxLoss,
     WithinMapNorm,
 )
+from alexnet.network.placement.weighted import initials as first_values
 
 NAMES = {
     "cross-map-norm": "norm across maps",
     "within-map-norm": "norm within maps",
     "contrast-norm": "contrast norm",
     "fully-connected": "fully connected",
+    "tree-connected": "fully connected over a tree",
+    "cross-map-pool": "pool across maps",
+    "random-pool": "pool at random",
+    "random-scale": "random scale",
+    "colour-transform": "colour transform",
 }
 """Kinds whose plain name is not their `kind`."""
 
@@ -57,6 +66,8 @@ def word(layer: Layer) -> str:
     if isinstance(layer, Activation):
         name = ACTIVATIONS.get(layer.function, layer.function)
         return f"{name}[{', '.join(map(number, layer.parameters))}]" if layer.parameters else name
+    if isinstance(layer, MaxPool) and layer.by_magnitude:
+        return "max-pool by magnitude"
     return NAMES.get(layer.kind, layer.kind)
 
 
@@ -65,7 +76,7 @@ def order(chain: Sequence[Twins]) -> str:
     return ", ".join(joined(word(layer) for layer in twins) for twins in chain) or "nothing"
 
 
-def initial_text(initial: Initial) -> str:
+def initial_text(initial: Drawn) -> str:
     """How an array starts, in a phrase."""
     match initial:
         case Constant():
@@ -80,7 +91,7 @@ def initial_text(initial: Initial) -> str:
             assert_never(initial)
 
 
-def deviation(initial: Initial, fan_in: int) -> float:
+def deviation(initial: Drawn, fan_in: int) -> float:
     """The standard deviation of an array's first values, under `fan_in` weights per unit."""
     match initial:
         case Constant():
@@ -95,23 +106,12 @@ def deviation(initial: Initial, fan_in: int) -> float:
             assert_never(initial)
 
 
-def initials(stage: WeightedStage) -> tuple[Initial, ...]:
-    """How the weights of a stage start, an entry per input of every tower."""
-    if stage.kernels:
-        return tuple(kernel.initial for kernel in stage.kernels)
-    return tuple(i for x in stage.layers if isinstance(x, FullyConnected) for i in x.initial)
-
-
-def fan_in(stage: WeightedStage) -> int:
-    """How many weights meet in one unit of a stage."""
-    return stage.total.weights // max(weight_sets(stage), 1)
-
-
-def weight_sets(stage: WeightedStage) -> int:
-    """How many units have weights of their own: filters, or output units where none are shared."""
-    if stage.layers[0].kind == "local":
-        return math.prod(stage.shape)
-    return stage.outputs
+def initials(stage: WeightedStage) -> tuple[Drawn, ...]:
+    """How the stage's own weights start, an entry per input of every tower; shared ones have no
+    start.
+    """
+    starts = (start for layer in stage.layers for start in first_values(layer))
+    return tuple(start for start in starts if not isinstance(start, Shared))
 
 
 def effective_alpha(norm: Norm) -> float:
@@ -155,6 +155,10 @@ def _ending_word(layer: Layer) -> str:
     weighed = "" if coefficient == 1.0 else f", gradient × {number(coefficient)}"
     if isinstance(layer, LogisticLoss):
         return f"{layer.kind} (top {layer.top}{weighed})"
+    if isinstance(layer, SubsetSoftmaxLoss):
+        return f"{layer.kind} (sets of {layer.set_size}{weighed})"
+    if isinstance(layer, BinaryCrossEntropyLoss) and layer.positive_weight != 1.0:
+        weighed += f", positives × {number(layer.positive_weight)}"
     return f"{layer.kind}{weighed}"
 
 
@@ -176,7 +180,7 @@ def _place(chain: Sequence[Twins], kind: type | tuple[type, ...]) -> int | None:
 
 
 NORMS = (CrossMapNorm, WithinMapNorm, ContrastNorm)
-POOLS = (MaxPool, AveragePool)
+POOLS = (MaxPool, AveragePool, RandomPool)
 
 
 def _norm_against_relu(first: Sequence[Twins], second: Sequence[Twins]) -> list[str]:
@@ -197,7 +201,7 @@ def _pool_against_norm(first: Sequence[Twins], second: Sequence[Twins]) -> list[
     if late[0] == late[1] or any(None in pair for pair in places):
         return []
     which = "first" if late[0] else "second"
-    return [f"the {which} pools before it norms, so its norm sees only the pooled maxima"]
+    return [f"the {which} pools before it norms, so its norm sees only what is pooled"]
 
 
 def _missing(chain: Sequence[Twins], other: Sequence[Twins], which: str) -> list[str]:

@@ -25,6 +25,9 @@ ADDITIVE: tuple[Quantity, ...] = (
 """The quantities that are summed over layers."""
 
 
+DENSE = ("fully-connected", "tree-connected")
+
+
 @dataclass(frozen=True, slots=True)
 class Counts:
     """The derivations of a part and what they come to."""
@@ -80,7 +83,7 @@ def scopes(account: Account) -> list[Scope]:
     """All layers, the convolutional ones, the dense ones, all but the last."""
     weighted = account.weighted
     local = any(account.parts[i].kind == "local" for i in weighted)
-    dense = tuple(i for i in weighted if account.parts[i].kind == "fully-connected")
+    dense = tuple(i for i in weighted if account.parts[i].kind in DENSE)
     convolutional = "the convolutional and local layers" if local else "the convolutional layers"
     narrower = (
         (f"{convolutional} alone", tuple(i for i in weighted if i not in dense)),

@@ -7,7 +7,7 @@ is.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
@@ -15,17 +15,26 @@ from alexnet.network.explain.written import Quantity
 from alexnet.network.layers import (
     AveragePool,
     Conv,
+    CrossMapPool,
     FullyConnected,
     Input,
-    Layer,
     Local,
     MaxPool,
+    Nailbed,
+    RandomPool,
+    RandomScale,
+    Resize,
+    Shared,
+    TreeConnected,
+    Weighted,
 )
 from alexnet.network.ledger import BYTES_PER_FLOAT, Stage
+from alexnet.network.placement.weighted import initials, seen_channels
 from alexnet.network.shapes import Shape, elements
 from alexnet.network.spec import Network
 
-Counted = Conv | Local | FullyConnected | MaxPool | AveragePool | Input
+Pool = MaxPool | AveragePool | RandomPool
+Counted = Weighted | Pool | CrossMapPool | Nailbed | Resize | RandomScale | Input
 """The kinds of layer whose maps are counted; the others repeat their input's or make none."""
 
 
@@ -104,6 +113,8 @@ class Part:
         area: rows and columns of its map; empty for a vector.
         maps: its kernels, maps or outputs in all towers.
         links: what one neuron reads, a product for each separate input.
+        own: those of them whose weights are counted here, not at another layer that owns them.
+        nodes: how many vectors of weights a tree has for its outputs, or None without a tree.
         bias: "shared", "unshared" or "none".
         numbers: everything that has a number there, a factor or not.
         sentence: how its side comes about.
@@ -118,6 +129,8 @@ class Part:
     bias: str
     numbers: tuple[Factor, ...]
     sentence: str
+    own: tuple[tuple[Factor, ...], ...] = ()
+    nodes: Factor | None = None
 
     @property
     def weighted(self) -> bool:
@@ -164,14 +177,21 @@ class Part:
         sets = units if self.kind == "local" else (self.maps,)
         spread = self.bias == "unshared" and self.kind != "local"
         each = self.area if spread else (ONE,)
-        found: dict[Quantity, Derivation] = {"weights": _flat(Derivation(sets, self.links))}
-        if self.bias == "none":
-            found["parameters"] = found["weights"]
-        else:
-            found["parameters"] = Derivation(sets, (*self.links, each))
+        found: dict[Quantity, Derivation] = {}
+        if self.nodes:
+            vectors = tuple((self.nodes, *link) for link in self.own)
+            found["weights"] = _flat(Derivation((), vectors))
+            found["parameters"] = Derivation((), (*vectors, (self.maps,)))
+        elif self.own:
+            found["weights"] = found["parameters"] = _flat(Derivation(sets, self.own))
+            if self.bias != "none":
+                found["parameters"] = Derivation(sets, (*self.own, each))
+        if self.bias != "none":
             found["biases"] = Derivation(units if self.bias == "unshared" else (self.maps,))
-        parameters = found["parameters"]
-        found["parameter bytes"] = Derivation((_bytes(), *parameters.outer), parameters.inner)
+            found.setdefault("parameters", found["biases"])
+        if "parameters" in found:
+            parameters = found["parameters"]
+            found["parameter bytes"] = Derivation((_bytes(), *parameters.outer), parameters.inner)
         return found
 
 
@@ -219,7 +239,7 @@ def _stage(
 ) -> list[Part]:
     """One part where the twins read alike, else a part for each."""
     each = [_part(layer.name, [layer], network, shared) for layer in members]
-    if len({(part.area, part.maps, part.links, part.bias) for part in each}) > 1:
+    if len({(part.area, part.maps, part.links, part.own, part.bias) for part in each}) > 1:
         return each
     return [_part(name, members, network, shared)]
 
@@ -229,10 +249,12 @@ def _part(
 ) -> Part:
     first, towers = members[0], len(members)
     maps, rows, columns = network.shape(first.name)
+    owned = _owned(first)
+    links = _links(first, network, range(len(first.reads)))
     label = _map_label(first)
     area = (
         ()
-        if isinstance(first, FullyConnected)
+        if isinstance(first, FullyConnected | TreeConnected)
         else (
             Factor(rows, "rows of its map"),
             Factor(columns, "columns of its map"),
@@ -244,10 +266,14 @@ def _part(
         towers,
         area,
         Factor(maps * towers, label),
-        _links(first, network),
-        first.bias if isinstance(first, Conv | Local | FullyConnected) else "none",
+        links,
+        _bias(first),
         (),
         network.placed[first.name].sentence,
+        links if len(owned) == len(first.reads) else _links(first, network, owned),
+        Factor(len(first.parents), "nodes of the tree")
+        if isinstance(first, TreeConnected)
+        else None,
     )
     numbers = [*area, part.maps, Factor(maps, f"{label} per tower")]
     numbers += [f for link in part.links for f in link]
@@ -264,24 +290,43 @@ def _distinct(numbers: Iterable[Factor]) -> list[Factor]:
     return list(found.values())
 
 
+def _bias(layer: Counted) -> str:
+    if isinstance(layer, TreeConnected):
+        return "shared"
+    return layer.bias if isinstance(layer, Conv | Local | FullyConnected) else "none"
+
+
 def _map_label(layer: Counted) -> str:
     if isinstance(layer, Conv | Local):
         return "kernels"
     if isinstance(layer, Input):
         return "colour channels"
-    return "outputs" if isinstance(layer, FullyConnected) else "maps"
+    return "outputs" if isinstance(layer, FullyConnected | TreeConnected) else "maps"
 
 
-def _links(layer: Layer, network: Network) -> tuple[tuple[Factor, ...], ...]:
-    """What one neuron reads; inputs that are read alike are one product, their channels added."""
-    shapes = network.inputs_of(layer)
-    if isinstance(layer, FullyConnected):
-        return _dense(shapes, layer.groups)
-    if not isinstance(layer, Conv | Local):
+def _owned(layer: Counted) -> Sequence[int]:
+    """The reads over which the weights are the layer's own."""
+    if not isinstance(layer, Weighted):
+        return range(len(layer.reads))
+    return [i for i, start in enumerate(initials(layer)) if not isinstance(start, Shared)]
+
+
+def _links(
+    layer: Counted, network: Network, among: Sequence[int]
+) -> tuple[tuple[Factor, ...], ...]:
+    """What one neuron reads among its reads of those indices; inputs that are read alike are one
+    product, their channels added.
+    """
+    if not isinstance(layer, Weighted):
         return ()
+    inputs = network.inputs_of(layer)
+    shapes = tuple(inputs[index] for index in among)
+    if not isinstance(layer, Conv | Local):
+        return _dense(shapes, 1 if isinstance(layer, TreeConnected) else layer.groups)
+    kernels = [layer.kernels[index] for index in among]
     channels: dict[int, int] = {}
-    for kernel, shape in zip(layer.kernels, shapes, strict=True):
-        channels[kernel.size] = channels.get(kernel.size, 0) + shape[0] // kernel.groups
+    for kernel, shape in zip(kernels, shapes, strict=True):
+        channels[kernel.size] = channels.get(kernel.size, 0) + seen_channels(kernel, shape)
     return tuple(
         (
             Factor(s, "kernel's rows"),
@@ -322,7 +367,7 @@ def _numbers(layer: Counted, network: Network) -> list[Factor]:
                 Factor(shape[0], "maps of its input"),
                 Factor(layer.filters // kernel.groups, "kernels per group"),
             ]
-    elif isinstance(layer, MaxPool | AveragePool):
+    elif isinstance(layer, Pool):
         window = layer.window
         found += [Factor(window.size, "window"), Factor(window.stride, "stride")]
         found += [Factor(shape[1], "side of its input") for shape in network.inputs_of(layer)]
@@ -336,10 +381,10 @@ def _readers_groups(network: Network) -> dict[str, Factor]:
     for layer in network:
         sources = frozenset[str]().union(*(above[read] for read in layer.reads))
         above[layer.name] = sources
-        if not isinstance(layer, Conv | Local | FullyConnected):
+        if not isinstance(layer, Weighted):
             continue
         above[layer.name] = frozenset({layer.name})
-        groups = 1 if isinstance(layer, FullyConnected) else layer.kernels[0].groups
+        groups = layer.kernels[0].groups if isinstance(layer, Conv | Local) else 1
         if groups > 1:
             label = f"kernels that one group of {layer.name} reads"
             for source in sources:

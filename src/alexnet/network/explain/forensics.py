@@ -33,7 +33,7 @@ from alexnet.network.explain.variants import (
 from alexnet.network.explain.written import Quantity, counted_in_words
 from alexnet.network.ledger import Ledger
 
-POOLS = ("max-pool", "average-pool")
+POOLS = ("max-pool", "average-pool", "random-pool")
 
 RECORD_SIDES = {256: "ILSVRC pictures as they are stored (§4.1)", 32: "CIFAR-10 pictures"}
 """Sides of the stored pictures out of which patches are cut, in pixels."""

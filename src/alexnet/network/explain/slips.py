@@ -38,7 +38,9 @@ def offer_slips(account: Account, base: Account | None, finds: Taker) -> None:
                 for scope in everywhere
                 if index in scope.members
             ]
-            right = account.counts[index].derivations[quantity]
+            right = account.counts[index].derivations.get(quantity)
+            if right is None:  # of shared weights their owner has the count
+                continue
             for slip in _slips(right, part):
                 _offer_slip(account, index, quantity, slip, homes, finds)
 

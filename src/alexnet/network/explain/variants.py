@@ -9,28 +9,36 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
+from alexnet.network.arithmetic import network_parameters, weight_names
 from alexnet.network.catalog import NETWORKS
 from alexnet.network.edit import with_input, with_rule
 from alexnet.network.explain.changes import Change
 from alexnet.network.layers import (
     AveragePool,
     Conv,
+    CrossMapPool,
+    Drawn,
     ElementwiseSum,
     FullyConnected,
+    Initial,
     Input,
     Kernel,
     Layer,
     Local,
     MaxPool,
+    RandomPool,
+    Shared,
     Window,
 )
 from alexnet.network.ledger import Stage, ledger
+from alexnet.network.placement.weighted import initials
 from alexnet.network.sizes import RULES
 from alexnet.network.spec import Network, NetworkError
 
 V = TypeVar("V")
 
-Windowed = Conv | Local | MaxPool | AveragePool
+Pool = MaxPool | AveragePool | RandomPool
+Windowed = Conv | Local | Pool
 
 KNOWN_INPUTS = {
     227: "Caffe and the CS231n notes: the crop that gives 55 without rounding",
@@ -80,7 +88,9 @@ def windows_alone(network: Network, stage: Stage) -> Iterator[Variant]:
     if not isinstance(layer, Conv | Local):
         return
     inputs = (Input(name=read, shape=network.shape(read)) for read in dict.fromkeys(layer.reads))
-    base = Variant(Network(f"{layer.name} alone", (*inputs, layer)), (stage,))
+    base = Variant(
+        Network(f"{layer.name} alone", (*inputs, _own_weights(layer, network))), (stage,)
+    )
     steps = [_ruled, _windows]
     if any(isinstance(network[read], Input) for read in layer.reads):
         steps.append(_resized)
@@ -91,6 +101,15 @@ def windows_alone(network: Network, stage: Stage) -> Iterator[Variant]:
                 yield from other(first)
         if step is _windows:
             yield from _padded_and_strided(base)
+
+
+def _own_weights(layer: Conv | Local, network: Network) -> Conv | Local:
+    """The layer with weights of its own where it shares another's, for it to stand by itself."""
+    if not any(isinstance(initial, Shared) for initial in initials(layer)):
+        return layer
+    drawn: dict[str, Drawn] = {p.name: p.initial for p in network_parameters(network)}
+    pairs = zip(layer.kernels, weight_names(layer, network), strict=True)
+    return replace(layer, kernels=tuple(replace(k, initial=drawn[name]) for k, name in pairs))
 
 
 def _attempt(base: Variant, change: Change, make: Callable[[], Network]) -> Iterator[Variant]:
@@ -176,7 +195,7 @@ def _padded(base: Variant, stage: Stage) -> Iterator[Variant]:
     if not isinstance(layer, Windowed) or layer.rule in ("same", "valid"):
         return
     window = _window(layer)
-    for padding in paddings(window, pooling=isinstance(layer, MaxPool | AveragePool)):
+    for padding in paddings(window, pooling=isinstance(layer, Pool)):
         words = f"with {stage.name}'s padding ", (str(padding),), f" instead of {window.padding}"
         change = Change("padding", *words)
         yield from _attempt(base, change, _edit(base.network, stage, padding=padding))
@@ -211,7 +230,7 @@ def _rewindowed(layer: Layer, **values: int) -> Layer:
     if isinstance(layer, Conv | Local):
         kernels = tuple(replace(k, outputs=None, **values) for k in layer.kernels)
         return replace(layer, kernels=kernels)
-    if isinstance(layer, MaxPool | AveragePool):
+    if isinstance(layer, Pool):
         return replace(layer, window=replace(layer.window, outputs=None, **values))
     return layer
 
@@ -248,7 +267,7 @@ def joined(network: Network, stages: Iterable[Stage]) -> Network:
     """
     names = {row.name: stage.name for stage in stages for row in stage.rows}
     twins = {stage.name: [network[row.name] for row in stage.rows] for stage in stages}
-    waiting = {name: _merged(name, layers, names) for name, layers in twins.items()}
+    waiting = {name: _merged(name, layers, names, network) for name, layers in twins.items()}
     done: dict[str, Layer] = {}
     while waiting:
         ready = [name for name, layer in waiting.items() if done.keys() >= set(layer.reads)]
@@ -259,20 +278,35 @@ def joined(network: Network, stages: Iterable[Stage]) -> Network:
     return Network(f"{network.name}, joined", tuple(done.values()))
 
 
-def _merged(name: str, twins: list[Layer], names: dict[str, str]) -> Layer:
+def _merged(name: str, twins: list[Layer], names: dict[str, str], network: Network) -> Layer:
     first, count = twins[0], len(twins)
     reads = _merged_reads(twins, names)
     plain = replace(first, name=name, reads=reads, tower=None)
     if isinstance(plain, Conv | Local):
         kernels = _by_read(plain.kernels, first.reads, reads, names)
-        kernels = tuple(replace(kernel, groups=1) for kernel in kernels)
+        kernels = tuple(
+            replace(k, groups=1, connections=(), initial=_renamed(k.initial, names, network))
+            for k in kernels
+        )
         return replace(plain, filters=plain.filters * count, kernels=kernels)
     if isinstance(plain, FullyConnected):
-        initial = _by_read(plain.initial, first.reads, reads, names)
+        starts = _by_read(plain.initial, first.reads, reads, names)
+        initial = tuple(_renamed(start, names, network) for start in starts)
         return replace(plain, outputs=plain.outputs * count, initial=initial, groups=1)
     if isinstance(plain, ElementwiseSum):
         return replace(plain, coefficients=_by_read(plain.coefficients, first.reads, reads, names))
+    if isinstance(plain, CrossMapPool):
+        return replace(plain, outputs=plain.outputs * count)
     return plain
+
+
+def _renamed(initial: Initial, names: dict[str, str], network: Network) -> Initial:
+    """Shared weights under their owner's merged name and read."""
+    if not isinstance(initial, Shared):
+        return initial
+    reads = network[initial.layer].reads
+    merged = list(dict.fromkeys(names[read] for read in reads))
+    return Shared(names[initial.layer], merged.index(names[reads[initial.index]]))
 
 
 def _merged_reads(twins: list[Layer], names: dict[str, str]) -> tuple[str, ...]:

@@ -8,9 +8,22 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, NoReturn, assert_never
 
-from alexnet.network.arithmetic import parameters
-from alexnet.network.layers import Conv, FullyConnected, Layer, Local, Weighted
+from alexnet.network.arithmetic import parameters, weight_names
+from alexnet.network.layers import (
+    Conv,
+    CrossMapPool,
+    FullyConnected,
+    Initial,
+    Layer,
+    Local,
+    Shared,
+    Weighted,
+)
+from alexnet.network.placement.weighted import initials
 from alexnet.network.spec import Network, NetworkError
+
+Divisible = Conv | Local | FullyConnected
+"""The kinds with weights whose outputs towers can share out; those of a tree hang together."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +98,7 @@ def part_of(axis: int, index: int, count: int, length: int, whole: Assembly) -> 
     return Slice(axis, index * length // count, (index + 1) * length // count, whole)
 
 
-def axes(layer: Weighted) -> tuple[int, int]:
+def axes(layer: Divisible) -> tuple[int, int]:
     """Which axes of its weights run over outputs and over inputs."""
     match layer:
         case Conv() | FullyConnected():
@@ -97,20 +110,73 @@ def axes(layer: Weighted) -> tuple[int, int]:
 
 
 def pieces_of(layer: Layer, network: Network) -> list[Assembly]:
-    """The arrays of a layer as they are: its weights in the order of its reads, then its bias."""
-    return [Piece(parameter.name) for parameter in parameters(layer, network)]
+    """The arrays of a layer as they are: the weights that each of its reads meets, shared ones too,
+    then what else it has, its bias last.
+    """
+    weights = weight_names(layer, network) if isinstance(layer, Weighted) else ()
+    others = [p.name for p in parameters(layer, network) if p.name not in weights]
+    return [Piece(name) for name in (*weights, *others)]
 
 
 def named_by_parameter(
-    network: Network, made: Sequence[tuple[Layer, Sequence[Assembly]]]
+    network: Network, made: Sequence[tuple[Layer, Sequence[Assembly]]], what: str
 ) -> tuple[Network, dict[str, Assembly]]:
-    """The new network, and its assemblies under the names that it gives its arrays."""
-    new = replace(network, layers=tuple(layer for layer, _ in made))
+    """The new network, and its assemblies under the names that it gives its arrays.
+
+    Weights are shared with the layer whose array is made in the same way.
+
+    Args:
+        network: the old one.
+        made: every new layer with an assembly for each of `pieces_of`'s.
+        what: has been done, for an error: folded, split.
+
+    Raises:
+        NetworkError: shared weights are no longer any one array, or a layer does not fit.
+    """
+    owners: dict[Assembly, Shared] = {}
+    owned = [_owned(layer, assemblies, owners, network, what) for layer, assemblies in made]
+    new = replace(network, layers=tuple(layer for layer, _ in owned))
     return new, {
         parameter.name: assembly
-        for layer, assemblies in made
+        for layer, assemblies in owned
         for parameter, assembly in zip(parameters(layer, new), assemblies, strict=True)
     }
+
+
+def _owned(
+    layer: Layer,
+    assemblies: Sequence[Assembly],
+    owners: dict[Assembly, Shared],
+    network: Network,
+    what: str,
+) -> tuple[Layer, list[Assembly]]:
+    """The layer with its shared weights named by their new owners, and its own arrays alone."""
+    if not isinstance(layer, Divisible):
+        return layer, list(assemblies)
+    starts: list[Initial] = []
+    own: list[Assembly] = []
+    for index, (start, assembly) in enumerate(zip(initials(layer), assemblies, strict=False)):
+        if not isinstance(start, Shared):
+            owners[assembly] = Shared(layer.name, index)
+            own.append(assembly)
+        elif assembly not in owners:
+            why = f"the weights that it shares with '{start.layer}' would be no array of that layer"
+            refuse(network, layer, what, why)
+        starts.append(owners[assembly] if isinstance(start, Shared) else start)
+    return _started(layer, starts), [*own, *assemblies[len(starts) :]]
+
+
+def _started(layer: Divisible, starts: Sequence[Initial]) -> Layer:
+    """The layer with other initial values, one for each of its reads."""
+    if isinstance(layer, FullyConnected):
+        return replace(layer, initial=tuple(starts))
+    kernels = zip(layer.kernels, starts, strict=True)
+    return replace(layer, kernels=tuple(replace(k, initial=start) for k, start in kernels))
+
+
+def is_tiled(pool: CrossMapPool, channels: int) -> bool:
+    """Whether its windows lie side by side over all the maps, so that a border crosses none."""
+    return pool.start == 0 and pool.size == pool.stride and pool.size * pool.outputs == channels
 
 
 def letters(towers: int) -> str:

@@ -4,24 +4,27 @@ the learned arrays. It computes no outputs.
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import Literal, assert_never
+from dataclasses import replace
+from typing import assert_never
 
 from alexnet.network.layers import (
     Activation,
     AveragePool,
     BinaryCrossEntropyLoss,
+    Blur,
+    ColourTransform,
     Concat,
     ContrastNorm,
     Conv,
     CrossEntropyLoss,
     CrossMapNorm,
+    CrossMapPool,
     Dropout,
     ElementwiseMax,
     ElementwiseSum,
     FullyConnected,
+    GatedSumOfSquaresLoss,
     Initial,
     Input,
     Kernel,
@@ -29,50 +32,47 @@ from alexnet.network.layers import (
     Local,
     LogisticLoss,
     MaxPool,
+    Nailbed,
+    PictureTransform,
+    RandomPool,
+    RandomScale,
+    Reflection,
+    Resize,
+    RobustLoss,
     Softmax,
+    SubsetSoftmaxLoss,
     SumOfSquaresLoss,
+    TreeConnected,
     WithinMapNorm,
 )
-from alexnet.network.spec import NAME, Network
+from alexnet.network.spec import Network
 from alexnet.network.towers.assembly import (
     Assembly,
+    Divisible,
     axes,
-    letters,
+    is_tiled,
     named_by_parameter,
     pieces_of,
     refuse,
     stack,
 )
-
-
-@dataclass(frozen=True, slots=True)
-class _Place:
-    """Where a layer's output lies in the folded network: in which layer, and as the how-manieth
-    twin (None: it is the whole layer).
-    """
-
-    name: str
-    twin: int | None
-
-
-@dataclass(frozen=True, slots=True)
-class _Source:
-    """One input of a folded layer, and which of each member's reads it stands for, in tower order.
-
-    "own": each member reads its own tower's twin; "every": each reads all twins; "whole": each
-    reads a layer that has none.
-    """
-
-    name: str
-    kind: Literal["own", "every", "whole"]
-    reads: tuple[tuple[int, ...], ...]
+from alexnet.network.towers.twins import (
+    Place,
+    Source,
+    alike,
+    alike_start,
+    find_places,
+    find_sources,
+    find_twins,
+    joined_reads,
+)
 
 
 def fold(network: Network) -> tuple[Network, dict[str, Assembly]]:
     """The same network with twin layers of different towers as one, grouped where they were apart.
 
     Twins are the layers of the towers that are alike in all but name, tower and reads, paired in
-    order. A layer in a tower that has no twin loses its tower.
+    order, first those that read alike too. A layer in a tower that has no twin loses its tower.
 
     Returns:
         The folded network, and for each of its arrays how it is made of the old ones.
@@ -80,8 +80,8 @@ def fold(network: Network) -> tuple[Network, dict[str, Assembly]]:
     Raises:
         NetworkError: something cannot be folded; says which layer and why.
     """
-    twins = _twins(network)
-    places = _places(network, twins)
+    twins = find_twins(network)
+    places = find_places(network, twins)
     made: list[tuple[Layer, Sequence[Assembly]]] = []
     seen: set[str] = set()
     for layer in network:
@@ -89,81 +89,24 @@ def fold(network: Network) -> tuple[Network, dict[str, Assembly]]:
         members = twins[layer.name]
         if seen.issuperset(member.name for member in members):  # the last: all it reads is there
             made.append(_fold_members(members, places, network))
-    return named_by_parameter(network, made)
-
-
-def _twins(network: Network) -> dict[str, tuple[Layer, ...]]:
-    """Every layer's twins, itself among them, in tower order; alone where it has none."""
-    alike: defaultdict[tuple[Layer, tuple[str, ...]], dict[int, list[Layer]]]
-    alike = defaultdict(lambda: defaultdict(list))
-    for layer in network:
-        if layer.tower is not None and not isinstance(layer, Input):
-            alike[_likeness(layer)][layer.tower].append(layer)
-    found: dict[str, tuple[Layer, ...]] = {layer.name: (layer,) for layer in network}
-    for by_tower in alike.values():
-        if len(network.towers) > 1 and set(by_tower) == set(network.towers):
-            in_order = (by_tower[tower] for tower in network.towers)
-            for members in zip(*in_order, strict=False):  # what is left over has no twin
-                found |= dict.fromkeys((member.name for member in members), members)
-    return found
-
-
-def _likeness(layer: Layer) -> tuple[Layer, tuple[str, ...]]:
-    """All but name, tower and reads; what there is one of per read, in any order."""
-    bare = replace(layer, name="", tower=None, reads=())
-    match bare:
-        case Conv() | Local():
-            return replace(bare, kernels=()), tuple(sorted(map(repr, bare.kernels)))
-        case FullyConnected():
-            return replace(bare, initial=()), tuple(sorted(map(repr, bare.initial)))
-        case _:
-            return bare, (str(len(layer.reads)),)
-
-
-def _places(network: Network, twins: Mapping[str, tuple[Layer, ...]]) -> dict[str, _Place]:
-    taken = {layer.name for layer in network if len(twins[layer.name]) == 1}
-    places = {name: _Place(name, None) for name in taken}
-    for layer in network:
-        members = twins[layer.name]
-        if layer.name not in places:
-            joined = "+".join(member.name for member in members)
-            name = _stem([member.name for member in members])
-            name = joined if name is None or name in taken else name
-            taken.add(name)
-            places |= {member.name: _Place(name, i) for i, member in enumerate(members)}
-    return places
-
-
-def _stem(names: Sequence[str]) -> str | None:
-    """The name without the letter that tells twins apart: conv1 of conv1a and conv1b, pool1_neuron
-    of pool1a_neuron and pool1b_neuron.
-    """
-    if len({len(name) for name in names}) > 1:
-        return None
-    differ = [i for i, column in enumerate(zip(*names, strict=True)) if len(set(column)) > 1]
-    if len(differ) != 1:
-        return None
-    (at,) = differ
-    stem = names[0][:at] + names[0][at + 1 :]
-    told_apart = "".join(name[at] for name in names) == letters(len(names))
-    return stem if told_apart and NAME.fullmatch(stem) else None
+    return named_by_parameter(network, made, "folded")
 
 
 def _fold_members(
-    members: Sequence[Layer], places: Mapping[str, _Place], network: Network
+    members: Sequence[Layer], places: Mapping[str, Place], network: Network
 ) -> tuple[Layer, Sequence[Assembly]]:
     """One layer in place of `members`, and what its arrays are made of."""
     layer, twins = members[0], len(members)
     alone = twins == 1
     if alone and all(places[read].twin is None for read in layer.reads):
         return replace(layer, tower=None), pieces_of(layer, network)
-    sources = _sources(members, places, network)
+    sources = find_sources(members, places, network)
     named = replace(
         layer, name=places[layer.name].name, tower=None, reads=tuple(s.name for s in sources)
     )
     match named:
         case Conv() | Local():
-            kernels = tuple(_fold_kernel(source, members, network) for source in sources)
+            kernels = tuple(_fold_kernel(source, members, places, network) for source in sources)
             folded = replace(named, filters=named.filters * twins, kernels=kernels)
             return folded, _fold_arrays(members, sources, network)
         case FullyConnected():
@@ -174,11 +117,22 @@ def _fold_members(
         case CrossMapNorm():
             _keeps_apart(sources, members, network)
             return replace(named, groups=named.groups * twins), ()
+        case CrossMapPool():
+            _keeps_apart(sources, members, network)
+            if not is_tiled(named, network.inputs_of(layer)[0][0]):
+                refuse(
+                    network, layer, "folded", "its windows would reach across the towers' border"
+                )
+            return replace(named, outputs=named.outputs * twins), ()
         case (
             MaxPool()
             | AveragePool()
+            | RandomPool()
             | WithinMapNorm()
             | ContrastNorm()
+            | Blur()
+            | Nailbed()
+            | Resize()
             | Activation()
             | Dropout()
             | ElementwiseSum()
@@ -188,107 +142,79 @@ def _fold_members(
             return named, ()
         case Concat():
             if alone:
-                return replace(named, reads=_joined(layer, places, network)), ()
+                return replace(named, reads=joined_reads(layer, places, network)), ()
             _require_one_read(sources, members, network)
             return named, ()
         case Input():
             return named, ()
-        case (
-            Softmax()
-            | LogisticLoss()
-            | CrossEntropyLoss()
-            | BinaryCrossEntropyLoss()
-            | SumOfSquaresLoss()
-        ):
-            if not alone:
-                refuse(
-                    network,
-                    layer,
-                    "folded",
-                    f"each tower has a {layer.kind} over its own units alone",
-                )
-            _keeps_apart(sources, members, network)
-            return named, ()
+        case Softmax() | TreeConnected() | RandomScale() | Reflection() | ColourTransform():
+            return _fold_lone(named, members, sources, network)
+        case LogisticLoss() | CrossEntropyLoss() | BinaryCrossEntropyLoss() | SubsetSoftmaxLoss():
+            return _fold_lone(named, members, sources, network)
+        case SumOfSquaresLoss() | GatedSumOfSquaresLoss() | RobustLoss():
+            return _fold_lone(named, members, sources, network)
         case _:
             assert_never(named)
 
 
-def _sources(
-    members: Sequence[Layer], places: Mapping[str, _Place], network: Network
-) -> list[_Source]:
-    """What the folded layer reads, in the order of its first member."""
-    if isinstance(members[0], Concat) and len(members) == 1:
-        return []  # the order of its reads is its meaning: see _joined
-    reads: list[dict[str, dict[int | None, int]]] = []
-    for member in members:
-        found: defaultdict[str, dict[int | None, int]] = defaultdict(dict)
-        for index, read in enumerate(member.reads):
-            place = places[read]
-            if place.twin in found[place.name]:
-                refuse(network, member, "folded", f"it reads '{read}' twice")
-            found[place.name][place.twin] = index
-        if set(found) != set(reads[0] if reads else found):
-            refuse(
-                network,
-                member,
-                "folded",
-                f"it does not read what its twin '{members[0].name}' reads",
-            )
-        reads.append(found)
-    twins = {
-        name: sorted((p.twin for p in places.values() if p.name == name), key=lambda t: t or 0)
-        for name in reads[0]
-    }
-    return [
-        _source(name, twins[name], [found[name] for found in reads], members, network)
-        for name in reads[0]
-    ]
+def _fold_lone(
+    named: Layer, members: Sequence[Layer], sources: Sequence[Source], network: Network
+) -> tuple[Layer, Sequence[Assembly]]:
+    """A layer of one tower's that stays as it is; towers that have one each cannot be joined."""
+    if len(members) > 1:
+        whose = "over its own units alone"
+        if isinstance(named, PictureTransform):
+            whose = "for a picture of its own"
+        refuse(network, members[0], "folded", f"each tower has a {named.kind} layer {whose}")
+    _keeps_apart(sources, members, network)
+    return named, ()
 
 
-def _source(
-    name: str,
-    twins: Sequence[int | None],
-    reads: Sequence[Mapping[int | None, int]],
-    members: Sequence[Layer],
-    network: Network,
-) -> _Source:
-    if twins == [None]:
-        return _Source(name, "whole", tuple((found[None],) for found in reads))
-    if all(set(found) == set(twins) for found in reads):
-        in_order = tuple(
-            tuple(found[twin] for twin in sorted(found, key=lambda twin: twin or 0))
-            for found in reads
-        )
-        return _Source(name, "every", in_order)
-    if len(members) > 1 and all(set(found) == {i} for i, found in enumerate(reads)):
-        return _Source(name, "own", tuple((found[i],) for i, found in enumerate(reads)))
-    why = f"of '{name}' it must read its own tower's part, as its twins do, or every tower's"
-    return refuse(network, members[0], "folded", why)
-
-
-def _fold_kernel(source: _Source, members: Sequence[Layer], network: Network) -> Kernel:
-    kernels: set[Kernel] = set()
+def _fold_kernel(
+    source: Source, members: Sequence[Layer], places: Mapping[str, Place], network: Network
+) -> Kernel:
+    kernels: list[list[Kernel]] = []
     for member, reads in zip(members, source.reads, strict=True):
         assert isinstance(member, Conv | Local), "twins are of one kind"
-        kernels |= {member.kernels[read] for read in reads}
-    if len(kernels) > 1:
+        kernels.append([member.kernels[read] for read in reads])
+    if len({alike(kernel) for own in kernels for kernel in own}) > 1:
         refuse(network, members[0], "folded", f"its kernels over '{source.name}' differ")
-    (kernel,) = kernels
-    return replace(kernel, groups=_fold_groups(kernel.groups, [source], members, network))
+    kernel = kernels[0][0]
+    if not kernel.connections:
+        return replace(kernel, groups=_fold_groups(kernel.groups, [source], members, network))
+    connections = tuple(
+        channel
+        for member, reads, own in zip(members, source.reads, kernels, strict=True)
+        for group in range(kernel.groups)
+        for read, each in zip(reads, own, strict=True)
+        for channel in _seen(each, group, member.reads[read], places, network)
+    )
+    return replace(kernel, groups=kernel.groups * len(members), connections=connections)
 
 
-def _fold_initial(source: _Source, members: Sequence[Layer], network: Network) -> Initial:
-    initial: set[Initial] = set()
+def _seen(
+    kernel: Kernel, group: int, read: str, places: Mapping[str, Place], network: Network
+) -> list[int]:
+    """Which channels of the folded layer in place of `read` one group of a kernel is connected to;
+    twins have as many channels.
+    """
+    many = len(kernel.connections) // kernel.groups
+    first = (places[read].twin or 0) * network.shape(read)[0]
+    return [first + c for c in kernel.connections[group * many : (group + 1) * many]]
+
+
+def _fold_initial(source: Source, members: Sequence[Layer], network: Network) -> Initial:
+    initial: list[Initial] = []
     for member, reads in zip(members, source.reads, strict=True):
         assert isinstance(member, FullyConnected), "twins are of one kind"
-        initial |= {member.initial[read] for read in reads}
-    if len(initial) > 1:
+        initial += [member.initial[read] for read in reads]
+    if len(set(map(alike_start, initial))) > 1:
         refuse(network, members[0], "folded", f"its weights over '{source.name}' start differently")
-    return initial.pop()
+    return initial[0]
 
 
 def _fold_groups(
-    groups: int, sources: Sequence[_Source], members: Sequence[Layer], network: Network
+    groups: int, sources: Sequence[Source], members: Sequence[Layer], network: Network
 ) -> int:
     """Towers that stay apart become groups; filters that read everything can have none."""
     kinds = {source.kind for source in sources}
@@ -306,11 +232,11 @@ def _fold_groups(
 
 
 def _fold_arrays(
-    members: Sequence[Layer], sources: Sequence[_Source], network: Network
+    members: Sequence[Layer], sources: Sequence[Source], network: Network
 ) -> list[Assembly]:
     """Weights stacked along the outputs by member, along the inputs by tower; then the bias."""
     layer = members[0]
-    assert isinstance(layer, Conv | Local | FullyConnected), "only these have arrays"
+    assert isinstance(layer, Divisible), "only these have arrays"
     outputs, inputs = axes(layer)
     pieces = [pieces_of(member, network) for member in members]
     arrays = [
@@ -328,7 +254,7 @@ def _fold_arrays(
     return arrays
 
 
-def _keeps_apart(sources: Sequence[_Source], members: Sequence[Layer], network: Network) -> None:
+def _keeps_apart(sources: Sequence[Source], members: Sequence[Layer], network: Network) -> None:
     """Layers without weights go channel by channel: twins read twins, and others no twin."""
     wanted = "own" if len(members) > 1 else "whole"
     for source in sources:
@@ -344,7 +270,7 @@ def _keeps_apart(sources: Sequence[_Source], members: Sequence[Layer], network: 
 
 
 def _require_one_read(
-    sources: Sequence[_Source], members: Sequence[Layer], network: Network
+    sources: Sequence[Source], members: Sequence[Layer], network: Network
 ) -> None:
     _keeps_apart(sources, members, network)
     if len(sources) > 1:
@@ -354,20 +280,3 @@ def _require_one_read(
             "folded",
             "each tower joins its own maps, so the channels would mix",
         )
-
-
-def _joined(layer: Layer, places: Mapping[str, _Place], network: Network) -> tuple[str, ...]:
-    """A concat's reads, with twins that follow one another in tower order as one."""
-    reads: list[str] = []
-    twins = Counter(place.name for place in places.values())
-    waiting = 0
-    for read in layer.reads:
-        place = places[read]
-        if (place.twin or 0) != waiting or (waiting and place.name != reads[-1]):
-            refuse(network, layer, "folded", f"it does not join the towers in order at '{read}'")
-        if not waiting:
-            reads.append(place.name)
-        waiting = (waiting + 1) % twins[place.name]
-    if waiting:
-        refuse(network, layer, "folded", f"it leaves out a tower of '{reads[-1]}'")
-    return tuple(reads)

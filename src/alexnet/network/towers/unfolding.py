@@ -12,22 +12,35 @@ from alexnet.network.layers import (
     Activation,
     AveragePool,
     BinaryCrossEntropyLoss,
+    Blur,
+    ColourTransform,
     Concat,
     ContrastNorm,
     Conv,
     CrossEntropyLoss,
     CrossMapNorm,
+    CrossMapPool,
     Dropout,
     ElementwiseMax,
     ElementwiseSum,
     FullyConnected,
+    GatedSumOfSquaresLoss,
     Input,
+    Kernel,
     Layer,
     Local,
     LogisticLoss,
     MaxPool,
+    Nailbed,
+    RandomPool,
+    RandomScale,
+    Reflection,
+    Resize,
+    RobustLoss,
     Softmax,
+    SubsetSoftmaxLoss,
     SumOfSquaresLoss,
+    TreeConnected,
     Weighted,
     WithinMapNorm,
 )
@@ -35,7 +48,9 @@ from alexnet.network.shapes import elements
 from alexnet.network.spec import Network
 from alexnet.network.towers.assembly import (
     Assembly,
+    Divisible,
     axes,
+    is_tiled,
     letters,
     named_by_parameter,
     part_of,
@@ -82,7 +97,7 @@ def unfold(network: Network, towers: int = 2) -> tuple[Network, dict[str, Assemb
             made += [_tower_of(layer, tower, cut) for tower in range(towers)]
         else:
             made.append((layer, ()))
-    return named_by_parameter(network, made)
+    return named_by_parameter(network, made, "split")
 
 
 def _names(name: str, towers: int) -> tuple[str, ...]:
@@ -98,15 +113,30 @@ def _tower_of(layer: Layer, tower: int, cut: _Cut) -> tuple[Layer, Sequence[Asse
     match layer:
         case Conv() | Local() | FullyConnected():
             reads = [_reads_of(layer, index, tower, cut) for index in range(len(layer.reads))]
-            part = replace(_widened(layer, reads), name=name, tower=tower)
+            own = _own_connections(layer, tower, cut)
+            part = replace(_widened(own, reads), name=name, tower=tower)
             return _narrowed(part, layer, cut), _tower_arrays(layer, tower, cut)
+        case TreeConnected():
+            cut.refuse(layer, "a tree's outputs hang together")
         case CrossMapNorm():
             if layer.groups % cut.towers:
                 cut.refuse(layer, "its window crosses the towers' border")
             part = replace(layer, groups=layer.groups // cut.towers)
+        case CrossMapPool():
+            tiled = is_tiled(layer, cut.network.inputs_of(layer)[0][0])
+            if layer.outputs % cut.towers or not tiled:
+                cut.refuse(layer, "its window crosses the towers' border")
+            part = replace(layer, outputs=layer.outputs // cut.towers)
+        case RandomScale() | ColourTransform():
+            cut.refuse(layer, f"a {layer.kind} is over a whole picture, not one tower's part")
         case (
             MaxPool()
             | AveragePool()
+            | RandomPool()
+            | Blur()
+            | Nailbed()
+            | Resize()
+            | Reflection()
             | WithinMapNorm()
             | ContrastNorm()
             | Activation()
@@ -125,6 +155,9 @@ def _tower_of(layer: Layer, tower: int, cut: _Cut) -> tuple[Layer, Sequence[Asse
             | CrossEntropyLoss()
             | BinaryCrossEntropyLoss()
             | SumOfSquaresLoss()
+            | GatedSumOfSquaresLoss()
+            | RobustLoss()
+            | SubsetSoftmaxLoss()
         ):
             cut.refuse(layer, f"a {layer.kind} is over all units, not one tower's")
         case Input():
@@ -141,7 +174,38 @@ def _own_reads(layer: Layer, tower: int, cut: _Cut) -> tuple[str, ...]:
     return tuple(cut.parts[read][tower] for read in layer.reads)
 
 
-def _groups(layer: Weighted, index: int) -> int:
+def _own_connections(layer: Divisible, tower: int, cut: _Cut) -> Divisible:
+    """The layer with those connections alone that a tower's filters have, counted in what it
+    reads.
+    """
+    if isinstance(layer, FullyConnected):
+        return layer
+    pairs = zip(layer.reads, layer.kernels, strict=True)
+    return replace(
+        layer,
+        kernels=tuple(
+            _own_channels(kernel, layer, read, tower, cut) if kernel.connections else kernel
+            for read, kernel in pairs
+        ),
+    )
+
+
+def _own_channels(kernel: Kernel, layer: Layer, read: str, tower: int, cut: _Cut) -> Kernel:
+    """One of its kernels as a tower has it."""
+    if kernel.groups == 1 and read not in cut.parts:  # every filter sees the same channels
+        return kernel
+    many = len(kernel.connections) // cut.towers
+    own = kernel.connections[tower * many : (tower + 1) * many]
+    channels = cut.network.shape(read)[0]
+    if read in cut.parts:
+        channels //= cut.towers
+        own = tuple(channel - tower * channels for channel in own)
+    if kernel.groups % cut.towers or not all(0 <= channel < channels for channel in own):
+        cut.refuse(layer, f"its connections to '{read}' are not the towers' own")
+    return replace(kernel, connections=own)
+
+
+def _groups(layer: Divisible, index: int) -> int:
     """Of the weights over the layer's read of that index."""
     match layer:
         case Conv() | Local():
@@ -152,17 +216,22 @@ def _groups(layer: Weighted, index: int) -> int:
             assert_never(layer)
 
 
-def _reads_of(layer: Weighted, index: int, tower: int, cut: _Cut) -> tuple[str, ...]:
+def _reads_of(layer: Divisible, index: int, tower: int, cut: _Cut) -> tuple[str, ...]:
     """What one tower reads in place of the layer's read of that index."""
     read, groups = layer.reads[index], _groups(layer, index)
-    if groups == 1:
+    if groups == 1 or (_connected(layer, index) and read not in cut.parts):
         return cut.parts.get(read, (read,))
     if read not in cut.parts or groups % cut.towers:
         cut.refuse(layer, f"its {groups} groups over '{read}' are not the towers' own")
     return (cut.parts[read][tower],)
 
 
-def _widened(layer: Weighted, reads: Sequence[tuple[str, ...]]) -> Weighted:
+def _connected(layer: Divisible, index: int) -> bool:
+    """Whether the kernel over its read of that index chooses its channels."""
+    return not isinstance(layer, FullyConnected) and bool(layer.kernels[index].connections)
+
+
+def _widened(layer: Divisible, reads: Sequence[tuple[str, ...]]) -> Divisible:
     """The layer with each of its reads replaced by one or more."""
     flat = tuple(name for names in reads for name in names)
     match layer:
@@ -180,7 +249,7 @@ def _widened(layer: Weighted, reads: Sequence[tuple[str, ...]]) -> Weighted:
             assert_never(layer)
 
 
-def _narrowed(part: Weighted, layer: Weighted, cut: _Cut) -> Weighted:
+def _narrowed(part: Divisible, layer: Divisible, cut: _Cut) -> Divisible:
     """A tower's share of the outputs and of the groups."""
     towers = cut.towers
     if _outputs(part) % towers:
@@ -198,11 +267,11 @@ def _narrowed(part: Weighted, layer: Weighted, cut: _Cut) -> Weighted:
             assert_never(part)
 
 
-def _outputs(layer: Weighted) -> int:
+def _outputs(layer: Divisible) -> int:
     return layer.outputs if isinstance(layer, FullyConnected) else layer.filters
 
 
-def _tower_arrays(layer: Weighted, tower: int, cut: _Cut) -> list[Assembly]:
+def _tower_arrays(layer: Divisible, tower: int, cut: _Cut) -> list[Assembly]:
     """Of every array the tower's outputs; of those, each tower's inputs apart."""
     pieces, count = pieces_of(layer, cut.network), _outputs(layer)
     axis = axes(layer)[0]
@@ -213,7 +282,7 @@ def _tower_arrays(layer: Weighted, tower: int, cut: _Cut) -> list[Assembly]:
     return arrays
 
 
-def _by_input(layer: Weighted, weights: Sequence[Assembly], cut: _Cut) -> list[Assembly]:
+def _by_input(layer: Divisible, weights: Sequence[Assembly], cut: _Cut) -> list[Assembly]:
     """The weights over each read: whole, or each tower's inputs apart where all are read."""
     arrays: list[Assembly] = []
     for index, weight in enumerate(weights):
@@ -236,11 +305,15 @@ def _reading_all(layer: Layer, cut: _Cut) -> tuple[Layer, Sequence[Assembly]]:
     parted = [index for index, read in enumerate(layer.reads) if read in cut.parts]
     if not parted:
         return layer, pieces
+    if isinstance(layer, TreeConnected):
+        cut.refuse(layer, f"a tree reads one layer, but '{layer.reads[0]}' is one in each tower")
     if not isinstance(layer, Weighted):
         cut.refuse(layer, f"it has no weights to read all of '{layer.reads[parted[0]]}'")
     for index in parted:
         if _groups(layer, index) > 1:
             cut.refuse(layer, f"it is in no tower, but has {_groups(layer, index)} groups")
+        if _connected(layer, index):
+            cut.refuse(layer, f"its connections to '{layer.reads[index]}' are not the towers' own")
     weights, bias = pieces[: len(layer.reads)], pieces[len(layer.reads) :]
     reads = [cut.parts.get(read, (read,)) for read in layer.reads]
     return _widened(layer, reads), [*_by_input(layer, weights, cut), *bias]

@@ -1,0 +1,59 @@
+"""Options that several verbs take, or that would crowd the one verb that takes them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+Parameters = Annotated[
+    Path | None,
+    typer.Option("--params", metavar="FILE", help="The parameters of a .cfg (default: beside it)."),
+]
+Side = Annotated[
+    int | None,
+    typer.Option("--input", metavar="N", min=1, help="Side of the picture, in pixels."),
+]
+ClassTree = Annotated[
+    Path | None,
+    typer.Option("--class-tree", metavar="FILE", help="The class tree of a .cfg with treefc."),
+]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+DataFolder = Annotated[
+    Path | None, typer.Option(metavar="PATH", help="Where data that go by a name lie.")
+]
+
+Settings = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="KEY=V", help="Change the recipe: lr=0.02, epochs=3."),
+]
+Start = Annotated[
+    str | None, typer.Option("--from", metavar="FILE", help="Begin with a checkpoint's weights.")
+]
+Order = Annotated[
+    str | None, typer.Option(metavar="NAME", help="Of the pictures: file, or shuffled every epoch.")
+]
+Notebook = Annotated[
+    str | None,
+    typer.Option(
+        "--notebook-schedule", metavar="RUN", help="Rates as a run of the 2012 notes had them: 145."
+    ),
+]
+Run = Annotated[
+    Path | None,
+    typer.Option(metavar="PATH", help="Where the run is written (default: runs/DATA-NETWORK)."),
+]
+Resume = Annotated[bool, typer.Option("--resume", help="Go on with the run there.")]
+SaveEvery = Annotated[
+    int, typer.Option(min=1, metavar="N", help="A checkpoint to resume from every so many epochs.")
+]
+KeepEvery = Annotated[
+    int | None, typer.Option(min=1, metavar="N", help="One that stays every so many epochs.")
+]
+Arithmetic = Annotated[
+    str,
+    typer.Option(
+        metavar="NAME", help="Of the arithmetic: fp32, or bf16 where the processor has it."
+    ),
+]
