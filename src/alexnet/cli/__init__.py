@@ -14,7 +14,7 @@ from typing import Annotated
 import typer
 
 from alexnet import terminal
-from alexnet.cli import account, convert, draw, judge, learn, numbers
+from alexnet.cli import account, convert, draw, judge, learn, numbers, prepare
 
 app = typer.Typer(
     name="alexnet",
@@ -49,6 +49,7 @@ def options(
 
 account.add(app)
 numbers.add(app)
+prepare.add(app)
 learn.add(app)
 judge.add(app)
 draw.add(app)
