@@ -78,7 +78,6 @@ def curve(name: str, run: Path, data: str) -> None:
                 str(line["epoch"]),
                 f"{line['train_error']:.2%}",
                 error(path, data, "centre"),
-                error(path, data, "nine"),
             ]
         )
     record(
@@ -86,7 +85,7 @@ def curve(name: str, run: Path, data: str) -> None:
         title=f"CIFAR-10 by the original files: the {name} net, epoch by epoch",
         command=COMMANDS[name],
         wanted=f"the published {PUBLISHED[name]}, of 520 epochs and the original pixels",
-        columns=["epoch", "training error, of crops", "test error, centre", "test error, nine"],
+        columns=["epoch", "training error, of crops", "test error, centre view"],
         rows=rows,
         remark=JPEG,
     )

@@ -87,7 +87,10 @@ def test_a_recipe_of_the_first_format_is_what_was_done_then() -> None:
 
 def test_recipes_of_the_first_format_keep_their_hashes() -> None:
     # checkpoints name them
-    assert {name: recipe_hash(RECIPES[name]) for name in ("paper", "digits", "cifar")} == {
+    first = RECIPES | {
+        "paper": replace(RECIPES["paper"], colour_noise=0.0, colour_deviations="square-root")
+    }
+    assert {name: recipe_hash(first[name]) for name in ("paper", "digits", "cifar")} == {
         "paper": "14bdabe52ac47278",
         "digits": "6b6cdbb4b91c6747",
         "cifar": "0da0664fb26a2811",

@@ -18,19 +18,13 @@ from typing import Any
 
 import numpy as np
 
-from alexnet.images.decode import PictureError, fit
-from alexnet.images.manifest import RECORDS
+from alexnet.images.blocks import BLOCK, GONE, Wrong, decode_into, place, work
 from alexnet.images.splits import SourceError
 from alexnet.images.store import StoreRecords
-
-BLOCK = 16
-"""Pictures that a process decodes at a time."""
 
 AHEAD = 512
 """Pictures that are decoded ahead at most, unless there are so many processes that two blocks for
 each are more: four batches of 128, which are 100 MB at 256 pixels."""
-
-_GONE = (EOFError, BrokenPipeError, ConnectionResetError)
 
 
 class ReadingError(SourceError):
@@ -43,14 +37,6 @@ class Reading:
 
     split: int
     rows: np.ndarray
-
-
-@dataclass(frozen=True)
-class _Wrong:
-    """The first picture of a block that could not be decoded, counted from 0, and why."""
-
-    index: int
-    sentence: str
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,8 +52,9 @@ class Readers:
     they decode into: so many blocks of BLOCK pictures that AHEAD are in it.
 
     They are processes and not threads, though the decoder lets other threads run. What surrounds it
-    does not: a thread waits for Python's lock wherever the learning thread holds it, and a memory
-    map's page that has to come from the disk stops them all.
+    does not: beside a learning thread that is busy in Python, a thread decoded two thirds of what a
+    process did; and where a memory map's pages had to come from the disk, the learning thread stood
+    still for half of the time and more.
 
     One reading goes on at a time. With no workers nothing is read ahead.
     """
@@ -89,7 +76,7 @@ class Readers:
         self._reading: Reading | None = None
         self._sent = self._answered = 0  # blocks of the reading
         self._taken = 0  # pictures of it
-        self._wrong: _Wrong | None = None  # with the block that is being taken
+        self._wrong: Wrong | None = None  # with the block that is being taken
         self._stop: weakref.finalize[..., Readers] | None = None
 
     def begin(self, reading: Reading) -> None:
@@ -99,18 +86,24 @@ class Readers:
         """
         if not self._count:
             return
+        self.end(self._reading)
         with self._whole_or_closed():
+            self._reading = reading
             if not self._workers:
                 self._start()
-            self._drop()
-            self._reading = reading
             self._send()
 
-    def end(self, reading: Reading) -> None:
-        """Read no further ahead for `reading`, if it still goes on."""
-        if self._reading is reading:
-            with self._whole_or_closed():
-                self._drop()
+    def end(self, reading: Reading | None) -> None:
+        """Read no further ahead for `reading`, if it still goes on. A process that died meanwhile
+        is nobody's loss.
+        """
+        if reading is None or self._reading is not reading:
+            return
+        with suppress(ReadingError), self._whole_or_closed():
+            while self._answered < self._sent:  # until nothing more is written for it
+                self._answer()
+        self._reading = None
+        self._sent = self._answered = self._taken = 0
 
     def images(self, split: int, rows: np.ndarray) -> np.ndarray:
         """Return the pictures of `rows`, uint8 (N, side, side, channels): those read ahead if they
@@ -146,11 +139,13 @@ class Readers:
         with _signals_kept():
             for _ in range(self._count):
                 ours, theirs = context.Pipe()
-                what = (self._records, self._shape, memory, theirs)
-                process = context.Process(target=_work, args=what, daemon=True)
+                what = (self._shape, memory, theirs)
+                process = context.Process(target=work, args=what, daemon=True)
                 self._workers.append(_Worker(process, ours))
                 process.start()
                 theirs.close()
+        for number in range(self._count):  # 20 MB for each million, taken once a process is there
+            self._tell(number, self._records)
 
     @contextmanager
     def _whole_or_closed(self) -> Iterator[None]:
@@ -168,18 +163,21 @@ class Readers:
         while self._sent * BLOCK < len(rows) and self._sent - self._taken // BLOCK < room:
             begin = self._sent * BLOCK
             block = (self._sent % room, self._reading.split, rows[begin : begin + BLOCK])
-            try:
-                self._worker(self._sent).blocks.send(block)
-            except _GONE:
-                raise self._died(self._sent) from None
+            self._tell(self._sent, block)
             self._sent += 1
 
-    def _answer(self) -> _Wrong | None:
+    def _tell(self, block: int, what: object) -> None:
+        try:
+            self._worker(block).blocks.send(what)
+        except GONE:
+            raise self._died(block) from None
+
+    def _answer(self) -> Wrong | None:
         """Wait for the next block; return what is wrong with it."""
         block = self._answered
         try:
             wrong = self._worker(block).blocks.recv()
-        except _GONE:
+        except GONE:
             raise self._died(block) from None
         self._answered += 1
         return wrong
@@ -194,21 +192,13 @@ class Readers:
             many = min(BLOCK - begin, count - filled)
             if self._wrong is not None and self._wrong.index < begin + many:
                 raise ReadingError(self._wrong.sentence)
-            found[filled : filled + many] = self._slots[block % len(self._slots)][
-                begin : begin + many
-            ]
+            slot = self._slots[block % len(self._slots)]
+            found[filled : filled + many] = slot[begin : begin + many]
             filled += many
             self._taken += many
             if self._taken % BLOCK == 0:
                 self._send()
         return found
-
-    def _drop(self) -> None:
-        """Wait until nothing more is written for the reading that goes on, and forget it."""
-        while self._answered < self._sent:
-            self._answer()
-        self._reading = None
-        self._sent = self._answered = self._taken = 0
 
     def _is_next(self, split: int, rows: np.ndarray) -> bool:
         if self._reading is None or self._reading.split != split:
@@ -217,7 +207,7 @@ class Readers:
 
     def _decoded(self, split: int, rows: np.ndarray) -> np.ndarray:
         found = np.empty((len(rows), *self._shape), np.uint8)
-        wrong = _decode_into(found, self._records[split], rows)
+        wrong = decode_into(found, self._records[split], rows)
         if wrong is not None:
             raise ReadingError(wrong.sentence)
         return found
@@ -226,49 +216,14 @@ class Readers:
         return self._workers[block % len(self._workers)]
 
     def _died(self, block: int) -> ReadingError:
-        where = "the store"
-        if self._reading is not None:
-            row = int(self._reading.rows[block * BLOCK])
-            where = place(self._records[self._reading.split], row)
+        assert self._reading is not None, "processes are waited for while a reading goes on"
+        records, rows = self._records[self._reading.split], self._reading.rows[block * BLOCK :]
+        where = place(records, int(rows[0])) if len(rows) else f"{records.shards[0]}*"
         return ReadingError(
             f"{where}: the process that was to decode this record, or one of the {BLOCK} from it"
             f" on, ended abruptly ({_ending(self._worker(block).process)}); resume the run, with"
             " fewer workers if memory was short"
         )
-
-
-def place(records: StoreRecords, row: int) -> str:
-    """Return where a record is: the file of its shard, and its number there, counted from 0."""
-    shard = int(np.searchsorted(records.begins, row, side="right")) - 1
-    return f"{records.shards[shard]}{RECORDS}, record {row - int(records.begins[shard])}"
-
-
-def _work(
-    records: Sequence[StoreRecords], shape: tuple[int, ...], memory: Any, blocks: Any
-) -> None:
-    """Decode blocks until nobody asks any more, or the process that asked is gone."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # where `_signals_kept` can do nothing
-    slots = np.frombuffer(memory, np.uint8).reshape(-1, BLOCK, *shape)
-    with suppress(*_GONE):
-        while True:
-            slot, split, rows = blocks.recv()
-            blocks.send(_decode_into(slots[slot], records[split], rows))
-
-
-def _decode_into(found: np.ndarray, records: StoreRecords, rows: np.ndarray) -> _Wrong | None:
-    """Fill uint8 (N or more, side, side, channels) with the records, up to one that is damaged."""
-    side, channels = found.shape[2:]
-    for index, row in enumerate(rows.tolist()):
-        try:
-            picture = records.read(row, channels)
-            if picture.shape[:2] != (records.side, records.side):
-                raise PictureError("", f"is {picture.shape[1]} x {picture.shape[0]} pixels")
-            found[index] = fit(picture, side)
-        except ValueError as error:
-            reason = error.reason if isinstance(error, PictureError) else str(error)
-            where = place(records, row)
-            return _Wrong(index, f"{where}: {reason}; 'alexnet prepare --verify' lists all damage")
-    return None
 
 
 @contextmanager

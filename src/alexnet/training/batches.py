@@ -10,8 +10,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from alexnet.evaluation import prepare
-from alexnet.images import generator, mirror, random_crop
+from alexnet.images import centre_crop, generator
+from alexnet.images.cuts import Cut, cut_out, drawn_cuts
 from alexnet.images.learnable import (
     Pictures,
     channel_statistics,
@@ -28,8 +28,8 @@ RANK_DRAWS = 2
 """The stream of a step that one of several ranks takes dropout from, beside that of the batch."""
 
 PART = 2**19
-"""Numbers that a CPU makes ready at a time: so many stay in its caches from one operation to the
-next, which makes them three times as fast at 224 pixels."""
+"""Numbers that are made ready at a time: so many stay in a CPU's caches from one operation to the
+next."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -125,30 +125,31 @@ class Batches:
         draws = generator(self.recipe.seed, epoch, step)
         chosen = order[self.span(step)]
         own = share(len(chosen), self.rank, self.ranks)
-        images = self.pictures.images[chosen[own]].to(self.device)
-        viewed = self._views(_among(images, own, len(chosen)), draws)[own]
+        cuts = self._cuts(len(chosen), draws)[own]
+        views = self._views(self.pictures.images[chosen[own]], cuts).to(self.device)
         strength = self.recipe.colour_noise_at(self.moment(epoch, step))
         noise = self._noise(len(chosen), strength, draws)[own] if strength else None
-        shown = self._ready(viewed, noise, strength)
+        shown = self._ready(views, noise, strength)
         labels = self.pictures.labels[chosen[own]].to(self.device)
         if self.ranks > 1:
             draws = generator(self.recipe.seed, epoch, step, RANK_DRAWS, self.rank)
         return Batch(shown, labels, _moved(draws, self.device))
 
-    def _views(self, images: Tensor, draws: torch.Generator) -> Tensor:
+    def _cuts(self, count: int, draws: torch.Generator) -> list[Cut]:
+        """Where each of a batch's pictures is cut out, and whether it is mirrored."""
+        padding, side = self.recipe.crop_padding_pixels, self.pictures.images.shape[-1]
+        cropped = padding or side != self.side
+        return drawn_cuts(
+            count,
+            room=side + 2 * padding - self.side + 1 if cropped else None,
+            mirrored=self.recipe.mirror,
+            chunk=self.recipe.crop_chunk,
+            generator=draws,
+        )
+
+    def _views(self, images: Tensor, cuts: list[Cut]) -> Tensor:
         padding = self.recipe.crop_padding_pixels
-        if padding or images.shape[-1] != self.side:
-            images = random_crop(
-                images,
-                self.side,
-                padding=padding,
-                generator=draws,
-                fill=self.padding,
-                chunk=self.recipe.crop_chunk,
-            )
-        if self.recipe.mirror:
-            images = mirror(images, generator=draws, chunk=self.recipe.crop_chunk)
-        return images
+        return cut_out(images, self.side, cuts, padding=padding, fill=self.padding)
 
     def _noise(self, count: int, strength: float, draws: torch.Generator) -> Tensor:
         """What is added to the colours of each of a batch's pictures, float32 (count, C, 1, 1)."""
@@ -157,23 +158,39 @@ class Batches:
         return colour_noise(nothing, self.colours, strength=strength, shrink=False, generator=draws)
 
     def _ready(self, images: Tensor, noise: Tensor | None, strength: float) -> Tensor:
-        """Bytes as the weights expect them, the noise added as `colour_noise` adds it; channels
-        last, in which convolutions on the CPU are half as fast again.
+        """What `evaluation.prepare` makes of bytes and then `colour_noise` of that, float32, bit
+        for bit. It is done in place and by parts: memory that is asked for at every operation costs
+        a CPU more than all of them together.
         """
-        last = torch.channels_last if images.shape[1] > 1 else torch.contiguous_format
-        images, mean = images.contiguous(memory_format=last), self.mean_image
-        if mean is not None:
-            mean = mean[None].contiguous(memory_format=last)[0]
+        if self.contract.channel_order == "BGR":
+            images = images.flip(1)
+        ready = torch.empty_like(images, dtype=torch.float32)
+        scale = self.contract.pixel_maximum / 255
+        mean, deviation = self._mean(ready), torch.tensor(self.contract.deviation)
         if noise is not None:  # as wide as the pictures: rows are then added without a jump
-            noise = noise.expand(-1, -1, 1, images.shape[3]).contiguous(memory_format=last)
+            noise = torch.empty_like(ready[:, :, :1]).copy_(noise)
         shrink = noise is not None and self.recipe.colour_deviations == "square-root"
-        ready = torch.empty(images.shape, memory_format=last, device=images.device)
-        for part in _parts(images):
-            shown = prepare(images[part], self.contract, mean)
+        for part in _parts(ready):
+            shown = ready[part].copy_(images[part])
+            if scale != 1.0:
+                shown *= scale
+            if mean is not None:
+                shown -= mean
+            if len(deviation):
+                shown /= deviation.to(shown)[:, None, None]
             if noise is not None:
                 shown += noise[part]
-            ready[part] = shown / (1 + strength) if shrink else shown
+            if shrink:
+                shown /= 1 + strength
         return ready
+
+    def _mean(self, like: Tensor) -> Tensor | None:
+        """What is subtracted from (N, channels, side, side), an image laid out as they are."""
+        if self.mean_image is None:
+            mean = torch.tensor(self.contract.mean)
+            return mean.to(like).expand(like.shape[1])[:, None, None] if len(mean) else None
+        image = centre_crop(self.mean_image, self.side).to(like)
+        return image[None].contiguous(memory_format=torch.channels_last)[0]
 
 
 def share(count: int, rank: int, ranks: int) -> slice:
@@ -182,17 +199,6 @@ def share(count: int, rank: int, ranks: int) -> slice:
     """
     assert 0 <= rank < ranks, f"rank {rank} of {ranks}"
     return slice(count * rank // ranks, count * (rank + 1) // ranks)
-
-
-def _among(images: Tensor, own: slice, count: int) -> Tensor:
-    """A batch of `count` pictures with `images` at their places. The others are not there: they
-    only take part in what is drawn.
-    """
-    if len(images) == count:
-        return images
-    batch = images.new_zeros((count, *images.shape[1:]))
-    batch[own] = images
-    return batch
 
 
 def _parts(images: Tensor) -> list[slice]:
