@@ -12,10 +12,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from alexnet.evaluation import EvaluationError
 from alexnet.formats import read
-from alexnet.images import mean_image
+from alexnet.images import mean_image, subset
 from alexnet.network.layers import LogisticLoss, Softmax
 from alexnet.network.spec import Network
 from alexnet.training.divergence import DivergedError
@@ -267,3 +268,14 @@ def test_bf16_learns_as_fp32_does_at_first(tmp_path: Path) -> None:
         losses[precision] = [row["train_loss"] for row in rows if row["kind"] == "epoch"]  # type: ignore[misc]
     assert losses["bf16"] != losses["fp32"]
     assert losses["bf16"] == pytest.approx(losses["fp32"], rel=0.05)
+
+
+def test_pictures_of_classes_of_one_are_all_learned_from(tmp_path: Path) -> None:
+    few = subset(pictures(60), torch.tensor([0, 1, 2]))
+    assert sorted(few.labels.tolist()) == [0, 1, 2], "a picture of each class"
+    said: list[Event] = []
+    outcome = train(
+        NETWORK, few, replace(RECIPE, validation_share=0.2), tmp_path / "run", report=said.append
+    )
+    assert outcome.validation is None
+    assert any(isinstance(n, Notice) and "none is held out" in n.text for n in said)

@@ -105,8 +105,8 @@ def fit(picture: np.ndarray, side: int) -> np.ndarray:
     if height == width == side:
         return picture
     shorter = min(height, width)
-    left, right = _central_span(width, shorter, side)
-    top, bottom = _central_span(height, shorter, side)
+    left, right = central_span(width, shorter, side)
+    top, bottom = central_span(height, shorter, side)
     image = Image.fromarray(picture if channels == 3 else picture[:, :, 0])
     # Resizing only the square's own box gives the pixels of resize-then-crop (but for a rare last
     # bit), and a picture of 1 x 1,000,000 never becomes 256 x 256,000,000 on the way.
@@ -114,7 +114,7 @@ def fit(picture: np.ndarray, side: int) -> np.ndarray:
     return np.array(square).reshape(side, side, channels)
 
 
-def _central_span(length: int, shorter: int, side: int) -> tuple[float, float]:
+def central_span(length: int, shorter: int, side: int) -> tuple[float, float]:
     """The part of a side that ends up in the central square, in pixels of the original."""
     scaled = max(side, (2 * length * side + shorter) // (2 * shorter))
     first = (scaled - side) // 2

@@ -130,7 +130,7 @@ def train(
     """
     learned = _with_loss(network, report)
     if validation is None and recipe.validation_share:
-        pictures, validation = hold_out(pictures, recipe.validation_share, recipe.seed)
+        pictures, validation = _held_out(pictures, recipe, report)
     newest = _newest(folder, recipe, learned, report, resume)
     device = torch.device(device)
     learner = _learner(learned, pictures, recipe, newest or start, device, precision, report)
@@ -180,6 +180,17 @@ class _Run:
         seconds = self.clock() - self.began
         self.folder.append({**row, CLOCK: {"seconds": seconds, **clock}})
         self.progress = self.progress.with_row()
+
+
+def _held_out(
+    pictures: Pictures, recipe: Recipe, report: Report
+) -> tuple[Pictures, Pictures | None]:
+    """What to learn from and to be judged by: all and none where no class has two pictures."""
+    kept, held = hold_out(pictures, recipe.validation_share, recipe.seed)
+    if len(held):
+        return kept, held
+    report(Notice("no class has two pictures, so none is held out; nothing is validated"))
+    return pictures, None
 
 
 def _with_loss(network: Network, report: Report) -> Network:

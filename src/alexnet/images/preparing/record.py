@@ -14,7 +14,7 @@ from PIL import Image
 
 from alexnet.images.decode import (
     LARGEST_PICTURE,
-    _central_span,  # pyright: ignore[reportPrivateUsage]
+    central_span,
     decode,
     fit,
     quiet_pillow,
@@ -89,8 +89,8 @@ def _reduced_square(data: bytes, side: int) -> np.ndarray | None:
         return None
     assert reduced.shape[:2] == size, f"{reduced.shape} where {size} were asked for"
     # The last row may stand for a part of `factor` rows: the box is that of the full picture.
-    left, right = _central_span(width, shorter, side)
-    top, bottom = _central_span(height, shorter, side)
+    left, right = central_span(width, shorter, side)
+    top, bottom = central_span(height, shorter, side)
     box = (left / factor, top / factor, right / factor, bottom / factor)
     image = Image.fromarray(with_channels(reduced, 3))
     return np.array(image.resize((side, side), Image.Resampling.BICUBIC, box=box))
