@@ -222,6 +222,8 @@ from alexnet.images.store import read_store
 def note(*_):
     print("noted", flush=True)
 if __name__ == "__main__":
+    # a shell that starts the tests in the background has its children ignore Ctrl-C
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     store = read_store(Path(sys.argv[1]))
     if sys.argv[2] == "noted":
         signal.signal(signal.SIGINT, note)

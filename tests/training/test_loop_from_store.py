@@ -198,18 +198,6 @@ def test_they_are_bit_for_bit_what_views_and_evaluation_make_of_pictures(
     assert torch.equal(batch.draws.get_state(), draws.get_state())
 
 
-def test_large_pictures_are_made_ready_by_parts_to_the_same_bits(
-    jpeg: Store, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    known = up_front(jpeg)
-    shown = batches(known, AS_IN_2012, known)
-    order = shown.order(0)
-    whole = shown.batch(order, 0, 0).images
-    for numbers in (1, 3 * 8 * 8 * 5, 3 * 8 * 8 * 16):
-        monkeypatch.setattr("alexnet.training.batches.PART", numbers)
-        assert torch.equal(shown.batch(order, 0, 0).images, whole)
-
-
 @pytest.mark.parametrize("ranks", [2, 3, 12])
 def test_ranks_share_every_batch_exactly(jpeg: Store, ranks: int) -> None:
     known = up_front(jpeg)

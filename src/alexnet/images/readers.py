@@ -51,10 +51,10 @@ class Readers:
     """`workers` processes, started when pictures are first to be read ahead, and the memory that
     they decode into: so many blocks of BLOCK pictures that AHEAD are in it.
 
-    They are processes and not threads, though the decoder lets other threads run. What surrounds it
-    does not: beside a learning thread that is busy in Python, a thread decoded two thirds of what a
-    process did; and where a memory map's pages had to come from the disk, the learning thread stood
-    still for half of the time and more.
+    They are processes and not threads, though the decoder lets other threads run, since what
+    surrounds it does not. Beside a learning thread that is busy in Python, a thread decoded some
+    two thirds of what a process did; and one that copied records out of their memory map as fast as
+    it could held the learning thread up for half of the time and more.
 
     One reading goes on at a time. With no workers nothing is read ahead.
     """

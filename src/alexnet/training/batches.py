@@ -27,10 +27,6 @@ from alexnet.training.recipe import Recipe
 RANK_DRAWS = 2
 """The stream of a step that one of several ranks takes dropout from, beside that of the batch."""
 
-PART = 2**19
-"""Numbers that are made ready at a time: so many stay in a CPU's caches from one operation to the
-next."""
-
 
 @dataclass(frozen=True, eq=False)
 class Batch:
@@ -159,30 +155,25 @@ class Batches:
 
     def _ready(self, images: Tensor, noise: Tensor | None, strength: float) -> Tensor:
         """What `evaluation.prepare` makes of bytes and then `colour_noise` of that, float32, bit
-        for bit. It is done in place and by parts: memory that is asked for at every operation costs
-        a CPU more than all of them together.
+        for bit. It is done in place: memory that is asked for anew at every operation costs a CPU
+        more than all of the operations.
         """
         if self.contract.channel_order == "BGR":
             images = images.flip(1)
-        ready = torch.empty_like(images, dtype=torch.float32)
+        shown = torch.empty_like(images, dtype=torch.float32).copy_(images)
         scale = self.contract.pixel_maximum / 255
-        mean, deviation = self._mean(ready), torch.tensor(self.contract.deviation)
+        mean, deviation = self._mean(shown), torch.tensor(self.contract.deviation)
+        if scale != 1.0:
+            shown *= scale
+        if mean is not None:
+            shown -= mean
+        if len(deviation):
+            shown /= deviation.to(shown)[:, None, None]
         if noise is not None:  # as wide as the pictures: rows are then added without a jump
-            noise = torch.empty_like(ready[:, :, :1]).copy_(noise)
-        shrink = noise is not None and self.recipe.colour_deviations == "square-root"
-        for part in _parts(ready):
-            shown = ready[part].copy_(images[part])
-            if scale != 1.0:
-                shown *= scale
-            if mean is not None:
-                shown -= mean
-            if len(deviation):
-                shown /= deviation.to(shown)[:, None, None]
-            if noise is not None:
-                shown += noise[part]
-            if shrink:
+            shown += torch.empty_like(shown[:, :, :1]).copy_(noise)
+            if self.recipe.colour_deviations == "square-root":
                 shown /= 1 + strength
-        return ready
+        return shown
 
     def _mean(self, like: Tensor) -> Tensor | None:
         """What is subtracted from (N, channels, side, side), an image laid out as they are."""
@@ -199,15 +190,6 @@ def share(count: int, rank: int, ranks: int) -> slice:
     """
     assert 0 <= rank < ranks, f"rank {rank} of {ranks}"
     return slice(count * rank // ranks, count * (rank + 1) // ranks)
-
-
-def _parts(images: Tensor) -> list[slice]:
-    """The pictures that are made ready at a time."""
-    size = len(images)
-    if images.device.type == "cpu":
-        size = PART // max(1, images[:1].numel())
-    size = max(1, size)
-    return [slice(start, start + size) for start in range(0, len(images), size)]
 
 
 def padding_value(recipe: Recipe, pictures: Pictures) -> Tensor | None:
