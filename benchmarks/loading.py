@@ -4,11 +4,12 @@
 
 PICTURES is a folder of class folders of full-size pictures. They are made into a store of 256 x 256
 JPEGs and one of raw pixels, in a temporary folder, and read from each as a run on the paper's
-network reads them: one process decodes, and crops of 224, mirror images, the mean image and colour
-noise are made of what it decoded. The peer decodes the files with Pillow, scales the shorter side
-to 256, crops, mirrors and normalises in one process of a DataLoader. All have one thread a process
-and take turns; each line is the median of the pairs. Pictures are repeated where there are few, and
-come from memory, not from the disk.
+network reads them: crops of 224, mirror images, the mean image and colour noise. The peer is a
+DataLoader that opens the files with Pillow, scales the shorter side to 256, crops, mirrors,
+normalises and adds the same noise; a second one is spared the scaling, since its folders hold the
+very JPEGs of the store. All decode in as many processes as there are cores, with one thread each,
+and take turns; each line is the median of the turns, after a turn of each that is not counted.
+Pictures are repeated where there are few, and come from memory, not from the disk.
 """
 
 from __future__ import annotations
@@ -34,15 +35,16 @@ from results import record
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
-from alexnet.images.learnable import channel_statistics
-from alexnet.images.loader import Loader
+from alexnet.images.learnable import channel_statistics, colour_components
+from alexnet.images.loader import Loader, StoredPictures
 from alexnet.images.preparing import Settings, prepare
-from alexnet.images.store import read_store
+from alexnet.images.store import Store, StoreRecords, read_store
 from alexnet.terminal import Table, show
 from alexnet.training.batches import Batches, measured_colours, measured_contract
 from alexnet.training.recipes import recipe
 
-SIDE, CROP, BATCH = 256, 224, 128
+SIDE, CROP, BATCH, NOISE = 256, 224, 128, 0.1
+CORES = len(os.sched_getaffinity(0))
 WARM_UP, ASKED = 3, 100
 """Batches before the clock starts, and batches that there are: more than are ever measured."""
 
@@ -51,13 +53,15 @@ QUICKER = 3
 
 
 class Files(Dataset[tuple[Tensor, int]]):
-    """What many a first training script has, with the figures of the store for the mean."""
+    """What many a first training script has, with the figures of the store for mean and noise."""
 
-    def __init__(self, folder: Path, mean: Tensor, deviation: Tensor) -> None:
+    def __init__(self, folder: Path, pictures: StoredPictures) -> None:
         files = sorted(path for path in folder.rglob("*") if path.is_file())
         classes = sorted({path.parent for path in files})
         self.files = [(path, classes.index(path.parent)) for path in files]
-        self.mean, self.deviation = (x[:, None, None] / 255 for x in (mean, deviation))
+        self.mean, self.deviation = (x[:, None, None] / 255 for x in channel_statistics(pictures))
+        variances, directions = colour_components(pictures)
+        self.spread = (NOISE * directions * variances.sqrt() / 255).float()
 
     def __len__(self) -> int:
         return BATCH * ASKED
@@ -68,13 +72,15 @@ class Files(Dataset[tuple[Tensor, int]]):
             image = file.convert("RGB")
         scale = SIDE / min(image.size)
         size = (max(SIDE, round(image.width * scale)), max(SIDE, round(image.height * scale)))
-        image = image.resize(size, Image.Resampling.BILINEAR)
+        if image.size != size:
+            image = image.resize(size, Image.Resampling.BILINEAR)
         left, top = random.randint(0, size[0] - CROP), random.randint(0, size[1] - CROP)
         image = image.crop((left, top, left + CROP, top + CROP))
         if random.random() < 0.5:
             image = image.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
         pixels = torch.from_numpy(np.array(image)).permute(2, 0, 1).contiguous()
-        return (pixels.float() / 255 - self.mean) / self.deviation, label
+        noise = (self.spread @ torch.randn(3))[:, None, None]
+        return (pixels.float() / 255 + noise - self.mean) / self.deviation, label
 
 
 @dataclass(frozen=True)
@@ -107,9 +113,20 @@ def work() -> float:
 
 
 def from_files(files: Files) -> Iterator[Tensor]:
-    loader = DataLoader(files, batch_size=BATCH, shuffle=True, num_workers=1, drop_last=True)
+    loader = DataLoader(files, batch_size=BATCH, shuffle=True, num_workers=CORES, drop_last=True)
     for images, _ in loader:
         yield images
+
+
+def written_as_files(store: Store, folder: Path) -> Path:
+    """The store's own JPEGs in class folders."""
+    split = store.splits["train"]
+    assert isinstance(split.records, StoreRecords), "a store has records of its own"
+    for label, row in zip(split.labels.tolist(), split.rows.tolist(), strict=True):
+        place = folder / f"{label:04}" / f"{row}.jpg"
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.write_bytes(split.records.encoded(row))
+    return folder
 
 
 def from_store(loader: Loader) -> Iterator[Tensor]:
@@ -126,46 +143,51 @@ def from_store(loader: Loader) -> Iterator[Tensor]:
             yield batches.batch(order, 0, step).images
 
 
-def pairs(folder: Path, count: int, batches: int) -> dict[str, list[Speed]]:
+def turns(folder: Path, count: int, batches: int) -> dict[str, list[Speed]]:
     """Every kind's speeds, turn by turn."""
-    found: dict[str, list[Speed]] = {"files": [], "jpeg": [], "raw": []}
+    found: dict[str, list[Speed]] = {kind: [] for kind in NAMES}
     with tempfile.TemporaryDirectory() as made:
         stores = {}
         for kind, quality in (("jpeg", 95), ("raw", None)):
             settings = Settings(side=SIDE, quality=quality)
             prepare(str(folder), Path(made) / kind, settings=settings, workers=1)
             stores[kind] = read_store(Path(made) / kind)
-        loaders = {k: Loader(s, channels=3, side=SIDE, workers=1) for k, s in stores.items()}
-        files = Files(folder, *channel_statistics(loaders["jpeg"].pictures("train")))
-        for _ in range(count):
-            reading = from_files(files)
-            found["files"].append(measured(reading, batches))
-            reading.close()  # type: ignore[attr-defined]
-            for kind, loader in loaders.items():
-                reading = from_store(loader)
-                found[kind].append(measured(reading, 3 * batches))
+        loaders = {k: Loader(s, channels=3, side=SIDE, workers=CORES) for k, s in stores.items()}
+        figures = loaders["jpeg"].pictures("train")
+        small = written_as_files(stores["jpeg"], Path(made) / "small")
+        files = {"files": Files(folder, figures), "small": Files(small, figures)}
+        for turn in range(count + 1):
+            for kind in NAMES:
+                many = batches if kind in files else 3 * batches
+                own = kind in files
+                reading = from_files(files[kind]) if own else from_store(loaders[kind])
+                speed = measured(reading, many)
                 reading.close()  # type: ignore[attr-defined]
-                loader.close()
+                if kind in loaders:
+                    loaders[kind].close()
+                if turn:
+                    found[kind].append(speed)
     return found
 
 
 NAMES = {
     "files": "DataLoader, Pillow, full-size files",
-    "jpeg": "store of JPEGs, quality 95",
+    "small": "DataLoader, Pillow, the store's JPEGs as files",
     "raw": "store of raw pixels",
+    "jpeg": "store of JPEGs, quality 95",
 }
-COLUMNS = ("read from", "#images/s per core", "#times the files", "#by the clock")
+COLUMNS = ("read from", "#images/s per core", "#times the files", "#images/s by the clock")
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("pictures", type=Path)
     parser.add_argument("--pairs", type=int, default=5)
-    parser.add_argument("--batches", type=int, default=4, help="of 128, read from files in a turn")
+    parser.add_argument("--batches", type=int, default=8, help="of 128, read from files in a turn")
     parser.add_argument("--record", action="store_true", help="write docs/results")
     options = parser.parse_args()
     torch.set_num_threads(1)
-    found = pairs(options.pictures, options.pairs, options.batches)
+    found = turns(options.pictures, options.pairs, options.batches)
     rows: list[tuple[str, ...]] = []
     for kind, speeds in found.items():
         times = statistics.median(
@@ -174,7 +196,7 @@ def main() -> None:
         per_core = statistics.median(speed.per_core for speed in speeds)
         clock = statistics.median(speed.clock for speed in speeds)
         rows.append((NAMES[kind], f"{per_core:,.0f}", f"{times:.1f}", f"{clock:,.0f}"))
-    title = f"Loading {CROP} × {CROP} crops with one process that decodes, one thread each"
+    title = f"Loading {CROP} × {CROP} crops with mirror images and colour noise, batches of {BATCH}"
     show(Table(title=title, columns=COLUMNS, rows=rows))
     if options.record:
         record(
@@ -184,9 +206,9 @@ def main() -> None:
             wanted=f"at least {QUICKER} times the images/s per core of the files",
             columns=[name.removeprefix("#") for name in COLUMNS],
             rows=[list(row) for row in rows],
-            remark="Per core: pictures for each second that the process that decodes and the one"
-            " that learns have computed together. Stores: random crops of 256 × 256, mirror images,"
-            f" mean image, colour noise. Medians of {options.pairs} turns; files in memory.",
+            remark=f"Per core: pictures for each second that the {CORES} processes that decode and"
+            " the one that learns have computed together, all with one thread. Stores: 256 × 256,"
+            f" mean image subtracted. Medians of {options.pairs} turns; files in memory.",
         )
 
 

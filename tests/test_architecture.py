@@ -23,9 +23,10 @@ BELOW: dict[str, set[str]] = {
     "pictures": {
         "network", "formats", "numpy_net", "torch_net", "images", "evaluation", "training",
     },
+    "bench": {"network", "torch_net", "images", "evaluation", "training"},
     "cli": {
         "network", "formats", "torch_net", "images", "evaluation", "training", "pictures",
-        "terminal",
+        "bench", "terminal",
     },
     "__main__": {"cli"},
     "__init__": {"network", "formats", "torch_net", "evaluation", "training"},
@@ -47,6 +48,7 @@ NETWORK_ORDER = [
     "towers",
     "catalog",
     "ledger",
+    "stages",
     "memory",
     "tool_rules",
     "tools",

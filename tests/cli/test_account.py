@@ -17,7 +17,7 @@ from alexnet.network.catalog import NETWORKS
 
 VERBS = [
     *("list", "explain", "audit", "compare", "convert"),
-    *("prepare", "train", "evaluate", "predict", "draw"),
+    *("prepare", "train", "evaluate", "predict", "draw", "bench"),
 ]
 
 Golden = Callable[[str, str], None]

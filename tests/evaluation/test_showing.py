@@ -19,6 +19,10 @@ from alexnet.evaluation import (
     log_probabilities,
 )
 from alexnet.evaluation.showing import averaged
+from alexnet.images import PictureSet
+from alexnet.network.catalog import get_network
+from alexnet.network.contract import InputContract
+from alexnet.torch_net import build
 from evaluation.linear import CONTRACT, linear, matrix, pictures, softmax, ten_slices
 
 MEAN = np.random.default_rng(3).uniform(0, 255, (1, 8, 8)).astype(np.float32)
@@ -117,3 +121,19 @@ def test_views_without_a_border_and_too_small_a_mean_image_are_refused() -> None
     assert said(small, PAPER).shape == (2, 3)  # its centre can be subtracted
     with pytest.raises(EvaluationError, match="the mean image is 6×6 and the pictures 8×8"):
         check_showing(small, replace(PAPER, mean_crop="matching"))
+
+
+def test_low_precision_is_asked_for_and_changes_the_answers_little() -> None:
+    network = get_network("tiny")
+    module = build(network)
+    draws = torch.Generator().manual_seed(0)
+    images = torch.randint(256, (8, 1, 24, 24), generator=draws, dtype=torch.uint8)
+    labels = torch.zeros(8, dtype=torch.int64)
+    pictures = PictureSet(images, labels, tuple("abcdefgh"), (), ())
+    examinee = Examinee(module, pictures, InputContract(channel_order="grey", pixel_maximum=1.0))
+    wide, half = (
+        next(iter(log_probabilities(examinee, Showing(precision=each))))[1]
+        for each in ("fp32", "bf16")
+    )
+    assert not torch.equal(wide, half)
+    torch.testing.assert_close(half, wide, rtol=0.05, atol=0.05)

@@ -93,12 +93,16 @@ def odd_pictures(prefix: str) -> list[Made]:
 
 @dataclass(frozen=True)
 class Miniature:
-    """The pictures of a year: train by WordNet id, val and test in the order of their numbers."""
+    """The pictures of a year: train by WordNet id, val and test in the order of their numbers, with
+    their ILSVRC ids.
+    """
 
     year: int
     train: dict[str, list[Made]]
     val: list[Made]
     test: list[Made]
+    val_labels: tuple[int, ...] = VALIDATION_LABELS
+    test_labels: tuple[int, ...] = TEST_LABELS
 
     def rejected(self) -> set[tuple[str, str]]:
         """(split, name) of each picture that is none."""
@@ -141,7 +145,7 @@ def write_tars(folder: Path, made: Miniature) -> Path:
     archive = f"{kit}.tar.gz"
     (folder / archive).write_bytes(gzip.compress(tar_of(files), mtime=0))
     if year == 2010:
-        truth = "".join(f"{label}\n" for label in TEST_LABELS)
+        truth = "".join(f"{label}\n" for label in made.test_labels)
         (folder / "ILSVRC2010_test_ground_truth.txt").write_text(truth)
     return folder
 
@@ -163,7 +167,7 @@ def write_files(folder: Path, files: dict[str, bytes]) -> None:
 
 
 def kit_files(made: Miniature) -> dict[str, bytes]:
-    truth = "".join(f"{label}\n" for label in VALIDATION_LABELS)
+    truth = "".join(f"{label}\n" for label in made.val_labels)
     return {
         "readme.txt": b"the miniature kit",
         "data/meta.mat": meta_mat(made),

@@ -4,6 +4,7 @@ import io
 import pickle
 import random
 import struct
+import time
 import warnings
 import zlib
 from collections.abc import Callable
@@ -14,6 +15,7 @@ import pytest
 from PIL import Image
 
 from alexnet.images.decode import LARGEST_PICTURE, PictureError, _decode_plain_jpeg, decode, fit
+from alexnet.images.preparing.record import square
 
 Encode = Callable[..., bytes]
 
@@ -244,6 +246,24 @@ def test_a_jpeg_bomb_is_refused(encode: Encode) -> None:
     start = data.index(b"\xff\xc0") + 5
     data = data[:start] + struct.pack(">HH", 65_000, 65_000) + data[start + 4 :]
     assert "pixels" in refusal(data)
+
+
+@pytest.mark.parametrize(("scans", "refused"), [(20, False), (4_000, True)])
+def test_a_jpeg_of_thousands_of_scans_is_refused_unscanned(
+    scans: int, refused: bool, encode: Encode
+) -> None:
+    """Each is some bytes that say nothing new of any block, and is walked over all of them."""
+    data = encode(np.zeros((512, 512), np.uint8), "JPEG", progressive=True)
+    last = data.rindex(b"\xff\xda")
+    data = data[:last] + data[last:-2] * scans + b"\xff\xd9"
+    began = time.process_time()
+    if refused:
+        assert "says its 512 x 512 pixels in too many scans" in refusal(data)
+        with pytest.raises(PictureError, match="too many scans"):
+            square(data, "a.jpg", 128)  # small enough to be decoded at half the size
+        assert time.process_time() - began < 0.5
+    else:
+        np.testing.assert_array_equal(decode(data, "a.jpg"), np.zeros((512, 512, 3), np.uint8))
 
 
 def test_nothing_and_non_pictures_are_refused() -> None:

@@ -16,7 +16,7 @@ from alexnet.network.layers import (
     Shared,
 )
 from alexnet.network.ledger import ledger
-from alexnet.network.memory import training_memory
+from alexnet.network.memory import largest_batch, training_memory
 from alexnet.network.spec import Network
 from every_kind import every_kind
 
@@ -68,6 +68,26 @@ def test_mixed_precision_halves_activations_and_adds_a_copy_of_the_weights() -> 
     assert mixed.peak < wide.peak
 
 
+def test_of_layers_that_are_run_as_one_only_the_input_is_kept() -> None:
+    network = get_network("caffe")
+    apart, joined = (training_memory(network, 1, apart=each) for each in (True, False))
+    # apart: of conv1 and conv2 the norm's output too, and of every pool where each maximum stood;
+    # relu stands in the convolution's place either way
+    norms = 96 * 55 * 55 + 256 * 27 * 27
+    places = 2 * (96 * 27 * 27 + 256 * 13 * 13 + 256 * 6 * 6)
+    assert apart.activations - joined.activations == 4 * (norms + places)
+
+
+@pytest.mark.parametrize("name", ["paper", "80sec", "tiny"])
+def test_the_largest_batch_fits_and_one_picture_more_does_not(name: str) -> None:
+    network, room = get_network(name), 2 * 2**30
+    found = largest_batch(network, room, "mixed")
+    assert training_memory(network, found, "mixed").peak <= room
+    assert training_memory(network, found + 1, "mixed").peak > room
+    with pytest.raises(ValueError, match="with one picture needs"):
+        largest_batch(network, 1000)
+
+
 def test_a_batch_of_nothing_is_refused() -> None:
     with pytest.raises(ValueError, match="give 1 or more"):
         training_memory(get_network("paper"), 0)
@@ -84,7 +104,7 @@ def test_what_every_kind_keeps_by_hand() -> None:
         + 16 + 16  # maps laid flat for the tree and for the gate; the disabled dropout no mask
         + 4 + 4 + 4 + 1  # tree, probs, units, gate
     )  # fmt: skip
-    assert training_memory(every_kind(), 3).activations == 4 * 3 * kept
+    assert training_memory(every_kind(), 3, apart=True).activations == 4 * 3 * kept
 
 
 def test_a_prepared_picture_gets_no_gradient() -> None:

@@ -55,6 +55,8 @@ RECIPE = Recipe(
     momentum=0.9,
     weight_decay=0.001,
     bias_weight_decay=0.0,
+    rule="momentum",
+    first_weights="network",
     schedule=OneCycle(warm_up_share=0.2),
     layers=(),
     phases=(),

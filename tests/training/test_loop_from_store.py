@@ -156,6 +156,21 @@ def test_batches_are_the_same_by_any_number_of_processes(jpeg: Store, workers: i
         assert torch.equal(again.images, others.batch(order, 1, 5).images)
 
 
+def test_every_batch_comes_from_the_processes(jpeg: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    def decoded_here(*_: object) -> None:
+        raise AssertionError("a batch was decoded by the process that learns")
+
+    monkeypatch.setattr("alexnet.images.readers.decode_into", decoded_here)
+    known = load(jpeg.splits["train"], channels=3, side=SIDE)
+    with opened(jpeg, 2) as loader:
+        shown = batches(loader.pictures("train"), AS_IN_2012, known)
+        order = shown.order(0)
+        with shown.reading(order, 0):
+            for step in range(shown.steps):
+                assert len(shown.batch(order, 0, step).labels)
+        assert len(multiprocessing.active_children()) == 2
+
+
 PER_CHANNEL = (100.0, 110.5, 90.25)
 
 

@@ -24,6 +24,7 @@ from alexnet.training.rates import LayerRates, Limits, Rates, RecipeError
 from alexnet.training.recipe import (
     FORMAT,
     SINCE_FIRST,
+    SINCE_SECOND,
     Recipe,
     differences,
     recipe_from_json,
@@ -77,12 +78,23 @@ def test_a_recipe_of_the_first_format_is_what_was_done_then() -> None:
     recipe = recipe_from_json(FIRST)
     assert recipe == replace(RECIPE, layers=(LayerRates(layers="conv*", lr=0.0),))
     missing = {field.name for field in fields(Recipe)} - json.loads(FIRST).keys()
-    assert missing == set(SINCE_FIRST)
+    assert missing == set(SINCE_FIRST | SINCE_SECOND)
     again = recipe_to_json(recipe)
     assert json.loads(again)["format"] == FORMAT
     assert recipe_from_json(again) == recipe
     with pytest.raises(RecipeError, match="lacks phases, update_period, data_batch_pictures"):
         recipe_from_json(FIRST.replace("recipe/1", "recipe/2"))
+
+
+def test_a_recipe_of_the_second_format_is_what_was_done_then() -> None:
+    tree = json.loads(recipe_to_json(RECIPE))
+    second = {name: value for name, value in tree.items() if name not in SINCE_SECOND}
+    found = recipe_from_json(json.dumps(second | {"format": "alexnet-recipe/2"}))
+    assert found == RECIPE
+    assert (found.rule, found.first_weights) == ("momentum", "network")
+    assert recipe_hash(found) == "0ee4198bb06b303d"
+    with pytest.raises(RecipeError, match="lacks rule, first_weights"):
+        recipe_from_json(json.dumps(second))
 
 
 def test_recipes_of_the_first_format_keep_their_hashes() -> None:
@@ -172,6 +184,8 @@ def test_settings_as_typed() -> None:
         ("lr.x=2", "has no parts"),
         ("validation_share=1", "less than 1"),
         ("crop_chunk=0", "at least 1"),
+        ("rule=adam", "momentum, nesterov, muon"),
+        ("first_weights=zero", "network, he"),
         ("colour_noise=-0.1", "0 or more"),
         ("colour_deviations=variance", "square-root, eigenvalues"),
         ('phases=[{"at_epoch": -1}]', "at_epoch is -1.0; it must be 0 or more"),

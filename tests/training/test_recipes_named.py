@@ -65,7 +65,9 @@ def test_fine_tuning_is_faster_in_the_last_layer_whatever_it_is_called(name: str
         layer, _, kind = array.partition(".")
         times = 10 if layer in changed else 1
         assert own.lr == times * (FINE_TUNE.bias_lr if kind == "bias" else FINE_TUNE.lr)
-    assert {own.lr for own in rates.values()} == {0.001, 0.002, 0.01, 0.02}
+    assert {own.lr for own in rates.values()} == {
+        *(FINE_TUNE.lr, FINE_TUNE.bias_lr, 10 * FINE_TUNE.lr, 10 * FINE_TUNE.bias_lr)
+    }
 
 
 def test_fine_tuning_begins_with_a_checkpoint_of_other_classes(tmp_path: Path) -> None:
@@ -88,11 +90,13 @@ def test_fine_tuning_begins_with_a_checkpoint_of_other_classes(tmp_path: Path) -
 
 def test_fast_is_the_papers_network_in_fewer_and_larger_steps() -> None:
     fast, paper = recipe("fast"), recipe("paper")
-    assert fast.rates(get_network("paper"))
     assert (fast.batch_size, fast.epochs) == (2 * paper.batch_size, paper.epochs // 3)
     assert isinstance(fast.schedule, OneCycle)
     assert fast.picture_side(get_network("paper")) == 256
-    assert (fast.crop_border_pixels, fast.mirror, fast.mean) == (16, True, "image")
+    assert (fast.crop_border_pixels, fast.mirror) == (paper.crop_border_pixels, paper.mirror)
+    rates = fast.rates(get_network("paper"))
+    assert {own.rule for name, own in rates.items() if not name.startswith("conv")} == {"nesterov"}
+    assert (rates["conv3a.weight_1"].rule, rates["conv3a.bias"].rule) == ("muon", "nesterov")
 
 
 def test_names_are_told_apart() -> None:
@@ -105,3 +109,15 @@ def test_names_are_told_apart() -> None:
     for name in RECIPES:
         assert recipe(name) == recipe(name, NETWORK) == RECIPES[name]
     assert RECIPE not in RECIPES.values()
+
+
+@pytest.mark.parametrize(("name", "net"), [("quick", "80sec"), ("record", "18pct")])
+def test_quick_recipes_learn_every_picture_and_all_matrices_but_the_last_by_muon(
+    name: str, net: str
+) -> None:
+    own, network = recipe(name), get_network(net)
+    assert own.validation_share == 0
+    rules = {k: r.rule for k, r in own.rates(network).items()}
+    by_muon = {k for k, rule in rules.items() if rule == "muon"}
+    assert by_muon == {k for k in rules if k.endswith("weight") and not k.startswith("fc10")}
+    assert set(rules.values()) == {"muon", "nesterov"}

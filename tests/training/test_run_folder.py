@@ -114,7 +114,19 @@ def test_metrics_are_cut_to_what_a_checkpoint_knows_of(tmp_path: Path) -> None:
 
 def test_what_a_killed_process_left_half_written_is_removed(tmp_path: Path) -> None:
     folder = create(tmp_path, RECIPE, NETWORK)
-    left = folder.checkpoints / ".step-00000001.safetensors.77.partial"
-    left.write_bytes(b"half")
+    left = [
+        tmp_path / ".metrics.jsonl.77.partial",
+        folder.checkpoints / ".step-00000001.safetensors.77.partial",
+        folder.checkpoints / ".tmpGbq99l",  # the safetensors library's own
+    ]
+    for path in left:
+        path.write_bytes(b"half")
     reopen(tmp_path, RECIPE, NETWORK)
+    assert not any(path.exists() for path in left)
+
+
+def test_what_was_left_half_written_before_a_run_had_a_recipe_is_removed(tmp_path: Path) -> None:
+    left = tmp_path / ".recipe.json.77.partial"
+    left.write_bytes(b"half")
+    create(tmp_path, RECIPE, NETWORK)
     assert not left.exists()

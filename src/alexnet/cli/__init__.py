@@ -14,7 +14,7 @@ from typing import Annotated
 import typer
 
 from alexnet import terminal
-from alexnet.cli import account, convert, draw, judge, learn, numbers, prepare
+from alexnet.cli import account, bench, convert, draw, judge, learn, numbers, prepare
 
 app = typer.Typer(
     name="alexnet",
@@ -54,6 +54,7 @@ learn.add(app)
 judge.add(app)
 draw.add(app)
 convert.add(app)
+bench.add(app)
 
 
 def run(arguments: list[str] | None = None) -> None:

@@ -31,8 +31,12 @@ Settings = Annotated[
 Start = Annotated[
     str | None, typer.Option("--from", metavar="FILE", help="Begin with a checkpoint's weights.")
 ]
+Freeze = Annotated[
+    list[str] | None,
+    typer.Option(metavar="LAYER", help="Not to be learned: conv1, conv*."),
+]
 Order = Annotated[
-    str | None, typer.Option(metavar="NAME", help="Of the pictures: file, or shuffled every epoch.")
+    str | None, typer.Option(metavar="NAME", help="Of the pictures: file, or shuffled.")
 ]
 Notebook = Annotated[
     str | None,
@@ -42,18 +46,19 @@ Notebook = Annotated[
 ]
 Run = Annotated[
     Path | None,
-    typer.Option(metavar="PATH", help="Where the run is written (default: runs/DATA-NETWORK)."),
+    typer.Option(metavar="PATH", help="Where it is written (runs/DATA-NETWORK)."),
 ]
 Resume = Annotated[bool, typer.Option("--resume", help="Go on with the run there.")]
 SaveEvery = Annotated[
-    int, typer.Option(min=1, metavar="N", help="A checkpoint to resume from every so many epochs.")
+    int,
+    typer.Option(
+        min=1, metavar="N", show_default=False, help="Epochs from checkpoint to checkpoint (1)."
+    ),
 ]
 KeepEvery = Annotated[
-    int | None, typer.Option(min=1, metavar="N", help="One that stays every so many epochs.")
+    int | None, typer.Option(min=1, metavar="N", help="Epochs from one that stays to the next.")
 ]
-Arithmetic = Annotated[
-    str,
-    typer.Option(
-        metavar="NAME", help="Of the arithmetic: fp32, or bf16 where the processor has it."
-    ),
+Arithmetic = Annotated[str, typer.Option(metavar="NAME", help="fp32, bf16, or auto: the faster.")]
+BatchSize = Annotated[
+    str | None, typer.Option(metavar="N", help="Pictures a step; auto: what memory holds.")
 ]

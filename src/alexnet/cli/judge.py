@@ -6,13 +6,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, get_args
 
 import typer
 
 from alexnet import terminal
-from alexnet.cli import verdicts
+from alexnet.cli import arguments, verdicts
+from alexnet.cli.choices import choose_precision
 from alexnet.cli.examine import Pictures, border_of, judged
 from alexnet.cli.examine import test_guesses as test_guesses
 from alexnet.cli.open import open_checkpoint
@@ -60,14 +62,16 @@ def evaluate(
         int, typer.Option(min=0, show_default=False, help="So many pictures judged worst.")
     ] = 0,
     out: Annotated[Path | None, typer.Option(help="Draw the worst into this file.")] = None,
+    precision: arguments.Arithmetic = "fp32",
     table: Annotated[bool, typer.Option("--table", help="Beside the paper's two tables.")] = False,
     append: Annotated[Path | None, typer.Option(help="Add the rows here, as JSON lines.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Count how often each checkpoint is right about the test pictures of DATA."""
-    showing = _showing(views, average, mean_crop)
     opened = {name: open_checkpoint(name) for name in dict.fromkeys(checkpoints)}
     asked = [(name, opened[name]) for name in checkpoints]
+    arithmetic = choose_precision(precision, asked[0][1].network)
+    showing = replace(_showing(views, average, mean_crop), precision=arithmetic)
     _check_options(asked, showing, border, ensemble)
     _check_files(len(asked) if not ensemble else 1, worst, out, append)
     if table and as_json:

@@ -2,29 +2,33 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, get_args
+from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import typer
 
 from alexnet import terminal
 from alexnet.cli import arguments
+from alexnet.cli.batch_size import with_batch_size
+from alexnet.cli.choices import choose_precision
 from alexnet.cli.open import Opened, open_checkpoint, open_described
 from alexnet.cli.recipes import FOR_DATA, choose_recipe
 from alexnet.cli.tables import ledger_table
 from alexnet.network.edit import with_classes, with_input
 from alexnet.network.ledger import ledger
 from alexnet.network.shapes import elements
-from alexnet.network.spec import Network, nearest
+from alexnet.network.spec import Network
 
 if TYPE_CHECKING:
     from alexnet.evaluation import Tally
     from alexnet.formats import Checkpoint
     from alexnet.images import PictureSet, Source
+    from alexnet.images.learnable import Pictures
+    from alexnet.images.loader import Loader
     from alexnet.training.events import Event
-    from alexnet.training.learner import Precision
     from alexnet.training.loop import Outcome
     from alexnet.training.recipe import Recipe
 
@@ -48,6 +52,7 @@ def train(
     ] = None,
     settings: arguments.Settings = None,
     start: arguments.Start = None,
+    freeze: arguments.Freeze = None,
     parameters: arguments.Parameters = None,
     side: arguments.Side = None,
     class_tree: arguments.ClassTree = None,
@@ -58,7 +63,8 @@ def train(
     save_every: arguments.SaveEvery = 1,
     keep_every: arguments.KeepEvery = None,
     data_folder: arguments.DataFolder = None,
-    precision: arguments.Arithmetic = "fp32",
+    batch_size: arguments.BatchSize = None,
+    precision: arguments.Arithmetic = "auto",
     as_json: arguments.Json = False,
 ) -> None:
     """Teach a network the pictures of DATA; writes a run folder. Ctrl-C saves and leaves."""
@@ -67,35 +73,34 @@ def train(
     from alexnet.training.run_folder import check_free
     from alexnet.training.stopping import stop_on_signals
 
-    arithmetic = _precision(precision)
     begun = open_checkpoint(start) if start else None
     opened = _network(network, data, begun, parameters, side, class_tree)
     described = opened.network
+    arithmetic = choose_precision(precision, described)
     chosen = choose_recipe(
-        recipe,
-        data,
-        described,
-        opened.definition,
+        *(recipe, data, described, opened.definition),
+        begun=begun.network if begun else None,
         settings=settings or [],
         notebook=notebook,
         order=order,
+        freeze=freeze or [],
     )
     folder = run or Path("runs") / f"{Path(data).stem}-{described.name}"
     if not resume:
         check_free(folder)
     source = _open_source(data, data_folder)
     described = _fitted(described, source)
-    pictures, test = _load(source, described, chosen)
-    held = f", {chosen.validation_share:.0%} held out" if chosen.validation_share else ""
-    shown = f"{len(pictures):,} pictures{held}"
-    _say(as_json, f"learning {described.name} from {shown}; run in {folder}")
+    shown = _shown(data, source, described, chosen)
+    chosen = with_batch_size(
+        chosen, batch_size, described, arithmetic, len(shown.pictures), folder if resume else None
+    )
+    said = f"{len(shown.pictures):,} pictures{_judged_by(shown.validation, chosen)}"
+    _say(as_json, f"learning {described.name} in {arithmetic} from {said}; run in {folder}")
     with terminal.bar("training", "steps") as advance, stop_on_signals() as stop:
         outcome = learn(
-            described,
-            pictures,
-            chosen,
-            folder,
-            test=test if len(test) else None,
+            *(described, shown.pictures, chosen, folder),
+            validation=shown.validation,
+            test=shown.test,
             start=begun,
             resume=resume,
             report=lambda event: _show(event, advance, as_json),
@@ -104,16 +109,6 @@ def train(
             precision=arithmetic,
         )
     _conclude(outcome, described, folder, data, as_json)
-
-
-def _precision(text: str) -> Precision:
-    from alexnet.training.learner import Precision
-
-    known: tuple[Precision, ...] = get_args(Precision)
-    for precision in known:
-        if precision == text:
-            return precision
-    raise ValueError(f"no precision is called '{text}'{nearest(text, list(known))}")
 
 
 def _network(
@@ -151,6 +146,51 @@ def _fitted(network: Network, source: Source) -> Network:
         f"its last fully-connected layer gets {classes}"
     )
     return with_classes(network, classes)
+
+
+class _Shown(NamedTuple):
+    """What to learn from, what to be judged by after every epoch (None: the recipe's share of the
+    first), and what to be tested on.
+    """
+
+    pictures: Pictures
+    validation: Pictures | None
+    test: Pictures | None
+
+
+def _shown(data: str, source: Source, network: Network, recipe: Recipe) -> _Shown:
+    """A store's own pictures are read while the network learns; all others are decoded first."""
+    loader = _store_loader(data, network, recipe)
+    if loader is not None:
+        terminal.warn("the store's pictures are read while the network learns")
+        return _Shown(loader.pictures("train"), loader.labelled("val"), loader.labelled("test"))
+    pictures, test = _load(source, network, recipe)
+    return _Shown(pictures, None, test if len(test) else None)
+
+
+def _store_loader(data: str, network: Network, recipe: Recipe) -> Loader | None:
+    """Reads DATA ahead; None where it is no store, or one of pictures that the network does not
+    take as they are.
+    """
+    from alexnet.images.loader import taught_from
+    from alexnet.images.sources import NAMES
+    from alexnet.images.store import is_store, read_store
+
+    path = Path(data).expanduser()
+    if data in NAMES or not is_store(path):
+        return None
+    return taught_from(
+        read_store(path),
+        channels=network.picture.shape[0],
+        side=recipe.picture_side(network),
+        workers=os.cpu_count() or 1,
+    )
+
+
+def _judged_by(validation: Pictures | None, recipe: Recipe) -> str:
+    if validation is not None:
+        return f", {len(validation):,} of val to be judged by"
+    return f", {recipe.validation_share:.0%} held out" if recipe.validation_share else ""
 
 
 def _load(source: Source, network: Network, recipe: Recipe) -> tuple[PictureSet, PictureSet]:

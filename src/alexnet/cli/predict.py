@@ -8,18 +8,22 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from alexnet import terminal
+from alexnet.cli import arguments
+from alexnet.cli.choices import choose_precision
 from alexnet.cli.examine import fitting
 from alexnet.cli.open import open_checkpoint
 
 if TYPE_CHECKING:
     from alexnet.evaluation import Guess
     from alexnet.formats import Checkpoint
+    from alexnet.torch_net.precision import Precision
 
 
 def predict(
     checkpoint: Annotated[str, typer.Argument(help="A checkpoint file or a run folder.")],
     pictures: Annotated[list[Path], typer.Argument(help="Picture files.")],
     top: Annotated[int, typer.Option(min=1, help="How many classes to name.")] = 5,
+    precision: arguments.Arithmetic = "fp32",
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Name the likeliest classes of each picture; files that are none are reported."""
@@ -29,7 +33,7 @@ def predict(
         terminal.warn(f"{name}: {reason}")
     if not shown:
         raise ValueError("none of the files is a picture that can be decoded")
-    guesses = _guess(opened, shown, top)
+    guesses = _guess(opened, shown, top, choose_precision(precision, opened.network))
     if as_json:
         terminal.print_json(_guess_tree(opened, guesses, failed))
     else:
@@ -62,12 +66,12 @@ def _decode(
 
 
 def _guess(
-    checkpoint: Checkpoint, shown: list[tuple[str, object]], top: int
+    checkpoint: Checkpoint, shown: list[tuple[str, object]], top: int, precision: Precision
 ) -> list[tuple[str, tuple[Guess, ...]]]:
     import numpy as np
     import torch
 
-    from alexnet.evaluation import predictions
+    from alexnet.evaluation import Showing, predictions
     from alexnet.images import PictureSet
     from alexnet.torch_net import build
 
@@ -86,6 +90,7 @@ def _guess(
         checkpoint.contract,
         mean_image=checkpoint.mean_image,
         top=top,
+        showing=Showing(precision=precision),
     )
     return list(zip(names, found, strict=True))
 

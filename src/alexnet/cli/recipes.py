@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Literal, get_args
 
 from alexnet import terminal
+from alexnet.network.catalog import get_network
 from alexnet.network.spec import Network, nearest
 
 if TYPE_CHECKING:
@@ -27,28 +28,51 @@ def choose_recipe(
     network: Network,
     definition: Definition | None,
     *,
+    begun: Network | None,
     settings: list[str],
     notebook: str | None,
     order: str | None,
+    freeze: list[str],
 ) -> Recipe:
-    """The recipe asked for, else the parameter file's, else the one for the data; then the notes'
-    schedule, the order and the settings, in this order.
+    """The recipe asked for, else the parameter file's, else the usual one; then the notes'
+    schedule, the order, the settings and what is to stay as it is, in this order.
+
+    Args:
+        name: of a recipe.
+        data: what is learned, as a person named it.
+        network: what will learn.
+        definition: the files that it was read from, if it was.
+        begun: the network of the checkpoint that it begins with, if there is one.
+        settings, notebook, order, freeze: as they were typed.
 
     Raises:
         ValueError: an unknown name, run, order or field; or a value that does not fit.
     """
     from alexnet.training.recipe import with_settings
-    from alexnet.training.recipes import recipe
+    from alexnet.training.recipes import frozen, recipe
 
     if name is None and definition is not None:
         chosen = _original(network, definition, replayed=notebook is not None)
     else:
-        chosen = recipe(name or FOR_DATA.get(data, ("", "paper"))[1])
+        chosen = recipe(name or _usual(data, network, begun), network, begun)
     if notebook is not None:
         chosen = _replayed(chosen, notebook, settings)
     if order is not None:
         chosen = replace(chosen, shuffled=_order(order) == "shuffled")
-    return with_settings(chosen, settings)
+    return frozen(with_settings(chosen, settings), freeze)
+
+
+def _usual(data: str, network: Network, begun: Network | None) -> str:
+    """The recipe where none is asked for: the data's own, else the paper's. A network that begins
+    with a checkpoint is fine-tuned, unless the data have a recipe for pictures of its size.
+    """
+    own, usual = FOR_DATA.get(data, ("paper", "paper"))
+    if begun is None:
+        return usual
+    if data in FOR_DATA and network.picture.shape == get_network(own).picture.shape:
+        return usual
+    terminal.warn("begins with a checkpoint, so by recipe finetune; --recipe names another")
+    return "finetune"
 
 
 def _original(network: Network, definition: Definition, *, replayed: bool) -> Recipe:

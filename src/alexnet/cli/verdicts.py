@@ -74,6 +74,7 @@ def verdict_tree(verdict: Verdict) -> dict[str, object]:
         "views": showing.views,
         "average": None if showing.views == "centre" else showing.average,
         "mean_crop": showing.mean_crop if verdict.subtracts_image else None,
+        "precision": showing.precision,
         "border_pixels": verdict.border_pixels,
         **(tally_tree(tally) or {}),
         "interval_top1": list(tally.interval1),
@@ -125,7 +126,9 @@ def verdict_table(verdicts: Sequence[Verdict]) -> Table:
 def shown_text(showing: Showing) -> str:
     """The views, and what of them was averaged."""
     text = VIEWS[showing.views]
-    return text if showing.views == "centre" else f"{text}, {showing.average} averaged"
+    if showing.views != "centre":
+        text = f"{text}, {showing.average} averaged"
+    return text if showing.precision == "fp32" else f"{text}, in {showing.precision}"
 
 
 def _cells(verdict: Verdict) -> tuple[str, ...]:

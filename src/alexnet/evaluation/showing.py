@@ -21,6 +21,7 @@ from alexnet.network.contract import InputContract
 from alexnet.network.layers import Softmax
 from alexnet.network.shapes import elements
 from alexnet.torch_net import NetworkModule
+from alexnet.torch_net.precision import Precision
 
 Average = Literal["probabilities", "logits"]
 """What of a picture's views is averaged: the network's probabilities, or its scores before them."""
@@ -51,11 +52,14 @@ class Showing:
             was cut and whether or not it is mirrored, as the code of 2012 does (section 12);
             "matching": the part of the mean image at the view's own place, as §2 may be read,
             each pixel less its own mean. No matter where no image is subtracted.
+        precision: of the network's arithmetic; what the pictures become before it and the
+            probabilities after it are computed in fp32 and more.
     """
 
     views: Views = "centre"
     average: Average = "probabilities"
     mean_crop: MeanCrop = "centre"
+    precision: Precision = "fp32"
 
 
 CENTRE = Showing()
@@ -122,8 +126,9 @@ def log_probabilities(
     for start in range(0, len(images), step):
         batch = images[start : start + step].to(device)
         with _testing(examinee.module):
-            shown = _shown(examinee, showing, batch)
-            logits = _logits(examinee.module, shown.contiguous(memory_format=torch.channels_last))
+            shown = _shown(examinee, showing, batch).contiguous(memory_format=torch.channels_last)
+            with torch.autocast(device.type, torch.bfloat16, enabled=showing.precision == "bf16"):
+                logits = _logits(examinee.module, shown)
             answer = averaged(logits.unflatten(0, (len(views), len(batch))), showing.average)
         yield start, answer
         if progress is not None:

@@ -1,10 +1,11 @@
 """Random crops and mirror images cut picture by picture. They are those of `views.random_crop` and
 `views.mirror`, which cut whole batches at once; on a CPU single ones are several times as fast.
+What is made of their bytes is in `arithmetic`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -47,10 +48,10 @@ def drawn_cuts(
     return [Cut(top, left, bool(turn)) for top, left, turn in zip(tops, lefts, turned, strict=True)]
 
 
-def cut_out(
+def cut_each(
     images: Tensor, size: int, cuts: Sequence[Cut], *, padding: int, fill: Tensor | None
-) -> Tensor:
-    """Return (N, C, size, size), channels last where there are several, of (N, C, side, side).
+) -> Iterator[Tensor]:
+    """Yield (C, size, size) of each of (N, C, side, side): a view, where it is not mirrored.
 
     Args:
         images: of any type.
@@ -59,11 +60,6 @@ def cut_out(
         padding, fill: as `random_crop` takes them.
     """
     assert len(images) == len(cuts), f"{len(images)} pictures and {len(cuts)} cuts"
-    canvas = _padded(images, padding, fill)
-    last = torch.channels_last if images.shape[1] > 1 else torch.contiguous_format
-    shape = (len(images), images.shape[1], size, size)
-    shown = torch.empty(shape, dtype=images.dtype, device=images.device, memory_format=last)
-    for picture, into, cut in zip(canvas, shown, cuts, strict=True):
+    for picture, cut in zip(_padded(images, padding, fill), cuts, strict=True):
         part = picture[:, cut.top : cut.top + size, cut.left : cut.left + size]
-        into.copy_(part.flip(2) if cut.mirrored else part)
-    return shown
+        yield part.flip(2) if cut.mirrored else part

@@ -18,6 +18,10 @@ from PIL import Image, ImageChops, UnidentifiedImageError
 LARGEST_PICTURE = 100_000_000
 """Pixels (width x height) above which a picture is refused before any of them is decoded."""
 
+LARGEST_WORK = 10 * LARGEST_PICTURE
+"""Pixels times scans above which a JPEG is refused. Programs write some ten scans; a file can have
+thousands of a few bytes each, and each is walked over all pixels again."""
+
 FORMATS = ("JPEG", "PNG", "GIF", "BMP", "TIFF", "WEBP", "PPM")
 """The formats that are tried, by content; Pillow's others (EPS starts a program) are not."""
 
@@ -73,9 +77,10 @@ def decode(data: bytes, name: str, *, channels: int = 3) -> np.ndarray:
     of an animation the first frame counts. Damaged EXIF leaves the picture as it is stored.
 
     Raises PictureError, and nothing else, for what is empty, truncated, damaged, not a picture in
-    one of FORMATS, larger than LARGEST_PICTURE, or in floating-point or 32-bit samples (their
-    range from black to white is not written in the file). A JPEG whose damage libjpeg conceals,
-    such as a few bad bytes between its blocks, is decoded as every other viewer shows it.
+    one of FORMATS, larger than LARGEST_PICTURE or LARGEST_WORK, or in floating-point or 32-bit
+    samples (their range from black to white is not written in the file). A JPEG whose damage
+    libjpeg conceals, such as a few bad bytes between its blocks, is decoded as every other viewer
+    shows it.
     """
     assert channels in (1, 3), f"channels is {channels}; a picture has 1 (grey) or 3 (RGB)"
     if not data:
@@ -93,6 +98,11 @@ def with_channels(pixels: np.ndarray, channels: int) -> np.ndarray:
     if channels == 3:
         return np.repeat(pixels, 3, axis=2)
     return np.array(Image.fromarray(pixels).convert("L"))[:, :, np.newaxis]
+
+
+def is_scanned_too_often(data: bytes, pixels: int) -> bool:
+    """Whether a JPEG of so many pixels is beyond LARGEST_WORK, by the markers where scans begin."""
+    return pixels * data.count(b"\xff\xda") > LARGEST_WORK
 
 
 def fit(picture: np.ndarray, side: int) -> np.ndarray:
@@ -125,13 +135,16 @@ def _decode_plain_jpeg(data: bytes) -> np.ndarray | None:
     """Decode a sound JPEG without metadata four times as fast as Pillow, to the same pixels.
 
     None means that Pillow is to judge: another format, CMYK, EXIF or XMP (an APP1 segment, which
-    may hold an orientation), too many pixels, or the slightest irregularity.
+    may hold an orientation), too many pixels or scans, or the slightest irregularity.
     """
     if not data.startswith(b"\xff\xd8") or b"\xff\xe1" in data:
         return None
     try:
         height, width, colours, _ = simplejpeg.decode_jpeg_header(data)
-        if colours not in ("YCbCr", "Gray") or int(height) * int(width) > LARGEST_PICTURE:
+        pixels = int(height) * int(width)
+        if colours not in ("YCbCr", "Gray") or pixels > LARGEST_PICTURE:
+            return None
+        if is_scanned_too_often(data, pixels):
             return None
         return simplejpeg.decode_jpeg(data, "GRAY" if colours == "Gray" else "RGB")
     except ValueError:
@@ -144,6 +157,10 @@ def _decode_with_pillow(data: bytes, name: str) -> np.ndarray:
         with quiet_pillow(), Image.open(io.BytesIO(data), formats=FORMATS) as image:
             if image.width * image.height > LARGEST_PICTURE:
                 raise PictureError(name, too_large)
+            of_jpeg = data.startswith(b"\xff\xd8") or image.info.get("compression") == "jpeg"
+            if of_jpeg and is_scanned_too_often(data, image.width * image.height):
+                reason = f"says its {image.width:,} x {image.height:,} pixels in too many scans"
+                raise PictureError(name, f"{reason}; save it anew, as a baseline JPEG say")
             return _pixels(image, name)
     except PictureError:
         raise

@@ -17,6 +17,9 @@ from alexnet.images.pictures import PictureSet, subset
 from alexnet.images.readers import AHEAD
 from alexnet.images.splits import divide
 
+GATHERED = 2**18
+"""Bytes of small pictures that are gathered at a time. Large ones are looked at where they are."""
+
 Pictures = PictureSet | StoredPictures
 """Both have images, by indices uint8 (N, channels, side, side), labels, names and classes."""
 
@@ -41,6 +44,21 @@ def decoded(pictures: Pictures, most: int = AHEAD) -> Iterator[PictureSet]:
                     yield _in_memory(pictures, slice(start, start + most))
         case _:
             assert_never(pictures)
+
+
+def parts(pictures: Pictures, chosen: Tensor) -> Iterator[Tensor]:
+    """Yield the pictures at `chosen`, int64 (N,), a few at a time, uint8 (some, channels, side,
+    side): each is to be read only, and only until the next is asked for.
+    """
+    if isinstance(pictures, StoredPictures):
+        yield from pictures.images.parts(chosen)
+        return
+    many = GATHERED // max(1, pictures.images[:1].numel())
+    if many < 2:
+        for index in chosen.tolist():
+            yield pictures.images[index : index + 1]
+    else:
+        yield from (pictures.images[some] for some in chosen.split(many) if len(some))
 
 
 def sample(pictures: Pictures) -> PictureSet:

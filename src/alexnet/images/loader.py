@@ -79,6 +79,13 @@ class StoredImages:
         rows = self.rows[chosen if isinstance(chosen, slice) else chosen.numpy()]
         return torch.from_numpy(self.readers.images(self.number, rows)).permute(0, 3, 1, 2)
 
+    def parts(self, chosen: Tensor) -> Iterator[Tensor]:
+        """Yield what `[chosen]` has, a few pictures at a time, without a copy: each is to be read
+        only, and only until the next is asked for.
+        """
+        for part in self.readers.parts(self.number, self.rows[chosen.numpy()]):
+            yield torch.from_numpy(part).permute(0, 3, 1, 2)
+
 
 @dataclass(frozen=True, eq=False)
 class StoredPictures:
@@ -140,6 +147,15 @@ class StoredPictures:
         return known
 
 
+def taught_from(store: Store, *, channels: int, side: int, workers: int) -> Loader | None:
+    """Return a loader where a network can be taught by the store's own pictures and statistics;
+    None where it needs grey ones or others of another side, whose statistics nobody has taken, or
+    there is nothing to learn from.
+    """
+    own = (channels, side) == (3, store.manifest.side) and store.statistics is not None
+    return Loader(store, channels=channels, side=side, workers=workers) if own else None
+
+
 class Loader:
     """A store whose splits can be learned from. Its processes start when they are first needed and
     serve all of its pictures; `close`, or leaving it as a context, stops them.
@@ -176,6 +192,13 @@ class Loader:
         nothing = np.empty(0, np.int64)
         images = StoredImages(names.index(name), nothing, (0, *self._shape), self._readers)
         return _pictures(self.store, self.store.splits[name], images)
+
+    def labelled(self, name: str) -> StoredPictures | None:
+        """Return the pictures of a split to be judged by; None where there is none such, or where
+        its labels are secret.
+        """
+        known = {counts.name for counts in self.store.manifest.splits if counts.labelled}
+        return self.pictures(name) if name in known else None
 
     def close(self) -> None:
         """Stop the processes and free what they decoded."""

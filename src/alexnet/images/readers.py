@@ -106,16 +106,29 @@ class Readers:
         self._sent = self._answered = self._taken = 0
 
     def images(self, split: int, rows: np.ndarray) -> np.ndarray:
-        """Return the pictures of `rows`, uint8 (N, side, side, channels): those read ahead if they
-        are the next ones, else decoded here and now.
+        """Return the pictures of `rows`, uint8 (N, side, side, channels), as `parts` gives them."""
+        found = np.empty((len(rows), *self._shape), np.uint8)
+        filled = 0
+        for part in self.parts(split, rows):
+            found[filled : filled + len(part)] = part
+            filled += len(part)
+        return found
+
+    def parts(self, split: int, rows: np.ndarray) -> Iterator[np.ndarray]:
+        """Yield the pictures of `rows`, uint8 (up to BLOCK, side, side, channels), until there are
+        none left: those read ahead if they are the next ones, else decoded here and now.
+
+        Each part is to be read only, and only until the next is asked for: its memory is then
+        decoded into again. Who leaves off halfway ends the processes.
 
         Raises ReadingError, naming the store, the shard and the record, where one cannot be
         decoded or the process that was to do so is gone.
         """
         if not self._is_next(split, rows):
-            return self._decoded(split, rows)
+            yield from self._decoded(split, rows)
+            return
         with self._whole_or_closed():
-            return self._take(len(rows))
+            yield from self._take(len(rows))
 
     def close(self) -> None:
         """Stop the processes at once and free the memory; another reading starts them anew."""
@@ -182,9 +195,8 @@ class Readers:
         self._answered += 1
         return wrong
 
-    def _take(self, count: int) -> np.ndarray:
-        found = np.empty((count, *self._shape), np.uint8)
-        filled = 0
+    def _take(self, count: int) -> Iterator[np.ndarray]:
+        reading, filled = self._reading, 0
         while filled < count:
             block, begin = divmod(self._taken, BLOCK)
             if self._answered == block:
@@ -192,25 +204,26 @@ class Readers:
             many = min(BLOCK - begin, count - filled)
             if self._wrong is not None and self._wrong.index < begin + many:
                 raise ReadingError(self._wrong.sentence)
-            slot = self._slots[block % len(self._slots)]
-            found[filled : filled + many] = slot[begin : begin + many]
+            yield self._slots[block % len(self._slots)][begin : begin + many]
+            assert self._reading is reading, "a reading goes on while its pictures are being taken"
             filled += many
             self._taken += many
             if self._taken % BLOCK == 0:
                 self._send()
-        return found
 
     def _is_next(self, split: int, rows: np.ndarray) -> bool:
         if self._reading is None or self._reading.split != split:
             return False
         return np.array_equal(self._reading.rows[self._taken : self._taken + len(rows)], rows)
 
-    def _decoded(self, split: int, rows: np.ndarray) -> np.ndarray:
-        found = np.empty((len(rows), *self._shape), np.uint8)
-        wrong = decode_into(found, self._records[split], rows)
-        if wrong is not None:
-            raise ReadingError(wrong.sentence)
-        return found
+    def _decoded(self, split: int, rows: np.ndarray) -> Iterator[np.ndarray]:
+        for start in range(0, len(rows), BLOCK):
+            some = rows[start : start + BLOCK]
+            found = np.empty((len(some), *self._shape), np.uint8)
+            wrong = decode_into(found, self._records[split], some)
+            if wrong is not None:
+                raise ReadingError(wrong.sentence)
+            yield found
 
     def _worker(self, block: int) -> _Worker:
         return self._workers[block % len(self._workers)]

@@ -5,7 +5,7 @@ Sums are whole numbers, so that they come out the same however the pictures were
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 
 import numpy as np
@@ -98,20 +98,8 @@ def statistics(sums: Sums) -> Statistics:
     assert sums.count <= 2**24, f"{sums.count:,} pictures may have overflowed the sums' 32 bits"
     pixels = sums.count * sums.image.shape[0] * sums.image.shape[1]
     totals = [int(total) for total in sums.image.sum((0, 1), dtype=np.int64)]
-    # Python's whole numbers have no largest one, and their quotient is rounded only once.
-    covariance = np.array(
-        [
-            [
-                (int(sums.products[i, j]) * pixels - totals[i] * totals[j]) / pixels**2
-                for j in range(3)
-            ]
-            for i in range(3)
-        ]
-    )
-    eigenvalues, vectors = np.linalg.eigh(covariance)
-    eigenvalues = eigenvalues.clip(min=0)
-    largest = np.abs(vectors).argmax(0)
-    vectors = vectors * np.where(vectors[largest, [0, 1, 2]] < 0, -1.0, 1.0)
+    covariance = exact_covariance(totals, sums.products.tolist(), pixels)
+    eigenvalues, vectors = components(covariance)
     return Statistics(
         mean_image=(sums.image / sums.count).astype(np.float32).transpose(2, 0, 1),
         channel_mean=np.array([total / pixels for total in totals]),
@@ -121,3 +109,32 @@ def statistics(sums: Sums) -> Statistics:
         colour_eigenvectors=vectors,
         colour_deviations=np.sqrt(eigenvalues),
     )
+
+
+def exact_covariance(
+    totals: Sequence[int], products: Sequence[Sequence[int]], count: int
+) -> np.ndarray:
+    """Return float64 (C, C), the covariance of `count` colours about their mean.
+
+    Args:
+        totals: the sum of each channel.
+        products: the sums of the products of two channels.
+        count: of the colours; the sums are divided by it, not by one less.
+    """
+    # Python's whole numbers have no largest one, and their quotient is rounded only once.
+    channels = range(len(totals))
+    return np.array(
+        [
+            [(products[i][j] * count - totals[i] * totals[j]) / count**2 for j in channels]
+            for i in channels
+        ]
+    )
+
+
+def components(covariance: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the variances of the principal components, float64 (C,), rising, and their directions,
+    float64 (C, C), one a column, of length 1, its largest element positive.
+    """
+    eigenvalues, vectors = np.linalg.eigh(covariance)
+    largest = np.take_along_axis(vectors, np.abs(vectors).argmax(0)[None], 0)
+    return eigenvalues.clip(min=0), vectors * np.where(largest < 0, -1.0, 1.0)

@@ -14,10 +14,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import simplejpeg
 from safetensors import SafetensorError
 from safetensors.numpy import load as load_arrays
 
-from alexnet.images.decode import decode, with_channels
+from alexnet.images.decode import PictureError, decode, with_channels
 from alexnet.images.manifest import (
     FORMAT,
     INDEX,
@@ -78,11 +79,32 @@ class StoreRecords:
         """Return uint8 (side, side, channels), or raise PictureError."""
         data = self.encoded(row)
         if self.raw:
-            pixels = np.frombuffer(data, np.uint8).reshape(self.side, self.side, 3).copy()
-            return with_channels(pixels, channels)
+            return with_channels(self._raw_pixels(data).copy(), channels)
+        return decode(data, self._place(row), channels=channels)
+
+    def read_into(self, row: int, found: np.ndarray) -> None:
+        """Decode into uint8 (side, side, channels), contiguous, what `read` returns: without a
+        further copy where the record is one that `preparing` writes.
+
+        Raises PictureError also for a picture of another size.
+        """
+        size, channels = found.shape[:2], found.shape[2]
+        data = self.encoded(row)
+        if channels == 3 and self.raw and size == (self.side, self.side):
+            found[:] = self._raw_pixels(data)
+        elif channels != 3 or self.raw or not _is_decoded_into(found, data):
+            picture = self.read(row, channels)
+            if picture.shape[:2] != size:
+                wrong = f"is {picture.shape[1]} x {picture.shape[0]} pixels"
+                raise PictureError(self._place(row), wrong)
+            found[:] = picture
+
+    def _raw_pixels(self, data: bytes) -> np.ndarray:
+        return np.frombuffer(data, np.uint8).reshape(self.side, self.side, 3)
+
+    def _place(self, row: int) -> str:
         shard = self._shard_of(row)
-        place = f"{self.shards[shard]}{RECORDS}, record {row - int(self.begins[shard])}"
-        return decode(data, place, channels=channels)
+        return f"{self.shards[shard]}{RECORDS}, record {row - int(self.begins[shard])}"
 
     def __reduce__(self) -> tuple[type[StoreRecords], tuple[object, ...]]:
         """Leave maps and lock behind."""
@@ -220,6 +242,24 @@ def _statistics(path: Path, file: File) -> Statistics:
         return Statistics(**load_arrays(place.read_bytes()))
     except (OSError, SafetensorError, TypeError) as error:
         raise StoreError(f"{place}: is no whole file of statistics ({error})") from error
+
+
+def _is_decoded_into(found: np.ndarray, data: bytes) -> bool:
+    """Whether a JPEG without metadata, of the size of uint8 (height, width, 3), is now in it.
+
+    Otherwise `decode` judges, and `found` may hold anything.
+    """
+    head = data[: data.find(b"\xff\xda")]  # up to the pixels, where nothing else can stand
+    if not head.startswith(b"\xff\xd8") or b"\xff\xe1" in head:
+        return False
+    try:
+        height, width, colours, _ = simplejpeg.decode_jpeg_header(data)
+        if colours != "YCbCr" or (height, width) != found.shape[:2]:
+            return False
+        simplejpeg.decode_jpeg(data, "RGB", buffer=found)
+    except ValueError:
+        return False
+    return True
 
 
 def _mapped(path: Path) -> mmap.mmap:

@@ -6,6 +6,8 @@ Everything is batched, on tensors (N, C, H, W), and draws only from the generato
 import numpy as np
 import torch
 
+from alexnet.images.statistics import components, exact_covariance
+
 _CHUNK = 1024
 _PART = 2**22  # numbers of which a float64 copy is made at a time
 
@@ -103,16 +105,10 @@ def colour_components(images: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]
         colours = part.transpose(0, 1).flatten(1).double().cpu()
         sums += colours.sum(1).long()
         products += (colours @ colours.T).long()  # exact: far below 2**53
-    exact = [
-        [pixels * int(products[i, j]) - int(sums[i]) * int(sums[j]) for j in range(channels)]
-        for i in range(channels)
-    ]
-    covariance = torch.tensor(
-        [[value / pixels**2 for value in row] for row in exact], dtype=torch.float64
-    )
-    values, vectors = torch.linalg.eigh(covariance)
-    largest = vectors.gather(0, vectors.abs().argmax(0, keepdim=True))
-    return values.clamp(min=0), vectors * largest.sign()
+    covariance = exact_covariance(sums.tolist(), products.tolist(), pixels)
+    values, vectors = components(covariance)
+    # by columns in memory, since the last bits of a product depend on it
+    return torch.from_numpy(values), torch.from_numpy(vectors.T.copy()).T
 
 
 def colour_noise(

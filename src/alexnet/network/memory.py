@@ -5,7 +5,7 @@ through one forward and one backward pass as `torch_net` runs them. It allocates
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal, assert_never
 
@@ -48,6 +48,7 @@ from alexnet.network.layers import (
 )
 from alexnet.network.shapes import elements
 from alexnet.network.spec import Network
+from alexnet.network.stages import Chain, training_chains
 
 Precision = Literal["fp32", "mixed"]
 """`mixed`: activations and their gradients in 2 bytes; weights, their gradients and velocities in
@@ -82,7 +83,7 @@ class TrainingMemory:
 
 
 def training_memory(
-    network: Network, batch_size: int, precision: Precision = "fp32"
+    network: Network, batch_size: int, precision: Precision = "fp32", *, apart: bool = False
 ) -> TrainingMemory:
     """Follows a training step of `batch_size` pictures under momentum.
 
@@ -90,6 +91,8 @@ def training_memory(
         network: with or without a loss.
         batch_size: pictures in the step.
         precision: of activations.
+        apart: every layer is run by itself, as without the kernels in C; otherwise the chains of
+            `stages` are run as one, and of each only the input is kept.
 
     Raises:
         ValueError: a batch of no pictures.
@@ -99,11 +102,12 @@ def training_memory(
     count = sum(p.count for p in network_parameters(network))
     weights = count * WIDE + (count * 2 if precision == "mixed" else 0)
     at_rest = weights + count * WIDE
-    kept = _kept(network)
+    found = [] if apart else training_chains(network)
+    kept = _kept(network, found)
     size = 2 if precision == "mixed" else WIDE
     activations = sum(kept.values()) * batch_size * size
     peak, place = at_rest + count * WIDE, "update"
-    for name, live, gradients in _backward(network, kept):
+    for name, live, gradients in _backward(network, kept, found):
         total = at_rest + live * batch_size * size + gradients * WIDE
         if total > peak:
             peak, place = total, name
@@ -112,20 +116,51 @@ def training_memory(
     )
 
 
-def _kept(network: Network) -> dict[str, int]:
+def largest_batch(network: Network, room: int, precision: Precision = "fp32") -> int:
+    """The most pictures of which a training step stays within `room` bytes.
+
+    Raises:
+        ValueError: one picture is too much.
+    """
+    least = training_memory(network, 1, precision).peak
+    if least > room:
+        raise ValueError(
+            f"a training step of network '{network.name}' with one picture needs"
+            f" {least / 2**20:,.0f} MiB, and there are {room / 2**20:,.0f}"
+        )
+    fits, fails = 1, 2
+    while training_memory(network, fails, precision).peak <= room:
+        fits, fails = fails, 2 * fails
+    while fails - fits > 1:
+        between = (fits + fails) // 2
+        if training_memory(network, between, precision).peak <= room:
+            fits = between
+        else:
+            fails = between
+    return fits
+
+
+def _kept(network: Network, found: Sequence[Chain]) -> dict[str, int]:
     """Numbers per picture that the forward pass keeps, by the layer whose output they are.
 
     A layer's output is kept where a reader needs its input again, or the layer its own output;
-    layers that no gradient reaches, such as a blurred picture, need neither.
+    layers that no gradient reaches, such as a blurred picture, need neither. Of a chain that is run
+    as one its input is kept.
     """
     outputs: dict[str, int] = {}
     copies: dict[str, int] = {}
     learning = _learning(network)
+    first = {chain[0].name for chain in found}
+    joined = {layer.name for chain in found for layer in chain}
     for layer in network:
         size = elements(network.shape(layer.name))
         if isinstance(layer, Input):
             outputs[layer.name] = size if layer.content == "picture" else 0
         if layer.name not in learning:
+            continue
+        if layer.name in first:
+            outputs[layer.reads[0]] = elements(network.shape(layer.reads[0]))
+        if layer.name in joined:
             continue
         if _needs_input(layer):
             outputs.update({read: elements(network.shape(read)) for read in _read(layer, network)})
@@ -267,7 +302,9 @@ def _overwrites(layer: Layer, network: Network) -> bool:
     return isinstance(below, Conv) and len(readers) == 1
 
 
-def _backward(network: Network, kept: dict[str, int]) -> Iterator[tuple[str, int, int]]:
+def _backward(
+    network: Network, kept: dict[str, int], found: Sequence[Chain]
+) -> Iterator[tuple[str, int, int]]:
     """Layer by layer from the last: its name, the numbers per picture that live while it hands its
     gradient on, and the parameters' gradients that there are by then.
     """
@@ -275,9 +312,14 @@ def _backward(network: Network, kept: dict[str, int]) -> Iterator[tuple[str, int
     arriving: Counter[str] = Counter()
     gradients: dict[str, int] = {}
     counts = {p.name: p.count for p in network_parameters(network)}
+    read_by = {layer.name: layer.reads for layer in network}
+    read_by |= {chain[-1].name: chain[0].reads for chain in found}
+    passed = {layer.name for chain in found for layer in chain[:-1]}
     for layer in reversed(network.layers):
+        if layer.name in passed:
+            continue
         if layer.name in learning:
-            for read in learning.intersection(layer.reads):
+            for read in learning.intersection(read_by[layer.name]):
                 arriving[read] = elements(network.shape(read))
             gradients |= {name: counts[name] for name in _arrays(layer, network)}
             yield layer.name, sum(live.values()) + sum(arriving.values()), sum(gradients.values())

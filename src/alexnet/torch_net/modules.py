@@ -15,6 +15,8 @@ from torch import Tensor, nn
 from alexnet.network.arithmetic import weight_names
 from alexnet.network.layers import Conv, FullyConnected, Kernel, Layer, Local
 from alexnet.network.spec import Network
+from alexnet.torch_net import strided_conv
+from alexnet.torch_net.strided_conv import Prepared, convolve_in_blocks
 from alexnet.torch_net.windows import Frame, frame
 
 Summed = Conv | Local | FullyConnected
@@ -81,18 +83,36 @@ class ConvModule(WindowedModule):
         """Prepares the windows of `layer` and takes its arrays."""
         super().__init__(layer, network, arrays)
         self.frames = _frames(layer, network)
+        self.sides = network.placed[layer.name].sides
         self.unshared = layer.bias == "unshared"
 
-    def forward(self, *inputs: Tensor, lent: Sequence[Tensor] = ()) -> Tensor:
-        """(N, filters, rows, columns)."""
+    def forward(
+        self, *inputs: Tensor, lent: Sequence[Tensor] = (), prepared: Prepared | None = None
+    ) -> Tensor:
+        """(N, filters, rows, columns).
+
+        Args:
+            inputs: one for each kernel.
+            lent: the weights that other layers own.
+            prepared: what is shared with convolutions of the same inputs (strided_conv.py).
+        """
         bias = None if self.unshared else self.bias
         total: Tensor | None = None
-        for x, weight, kernel, around in zip(
-            self.seen(inputs), self.weights(lent), self.kernels, self.frames, strict=True
+        for x, weight, kernel, around, sides in zip(
+            self.seen(inputs),
+            self.weights(lent),
+            self.kernels,
+            self.frames,
+            self.sides,
+            strict=True,
         ):
-            part = functional.conv2d(
-                around.around(x, 0.0), weight, bias, kernel.stride, around.padding, 1, kernel.groups
-            )
+            if strided_conv.pays(x, kernel):
+                part = convolve_in_blocks(x, weight, bias, kernel, sides, prepared)
+            else:
+                part = functional.conv2d(
+                    *(around.around(x, 0.0), weight, bias, kernel.stride, around.padding),
+                    groups=kernel.groups,
+                )
             total, bias = part if total is None else total.add_(part), None
         assert total is not None, "a convolution has at least one input"
         return total + self.bias if self.unshared and self.bias is not None else total

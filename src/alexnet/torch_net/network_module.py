@@ -13,9 +13,11 @@ from torch import Tensor, nn
 
 from alexnet.network.layers import Activation, Conv, Input, Layer, Loss
 from alexnet.network.spec import Network
+from alexnet.torch_net import stages
 from alexnet.torch_net.layer_modules import layer_module
 from alexnet.torch_net.modules import borrowed_names
 from alexnet.torch_net.order import handed, is_random, readings, steps
+from alexnet.torch_net.strided_conv import Prepared
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,15 +139,24 @@ class NetworkModule(nn.Module):
         readers.update(wanted)  # what is asked for has one reader more: the caller
         left = readers.copy()
         values = dict[str, Tensor]()
+        found = stages.stages(order, self.network, readers, self._is_watched)
+        done, prepared = set[str](), Prepared()
         for layer in order:
+            if layer.name in done:
+                continue
             reads = handed(layer, self.network)
+            stage = found.get(layer.name)
             if isinstance(layer, Input):
                 values[layer.name] = _input(layer, given)
+            elif stage is not None and stages.applies(values[reads[0]]):
+                values[stage.layers[-1].name] = stage(values[reads[0]])
+                done.update(each.name for each in stage.layers)
             else:
                 extra = (
                     _drawn(layer, draws, generator)
                     | self._lent(layer)
                     | self._overwriting(layer, readers)
+                    | ({"prepared": prepared} if isinstance(layer, Conv) else {})
                 )
                 values[layer.name] = self._module(layer.name)(
                     *(values[read] for read in reads), **extra
@@ -155,6 +166,11 @@ class NetworkModule(nn.Module):
                 if not left[read]:
                     values.pop(read, None)
         return {name: _shaped(self.network, name, values[name]) for name in wanted}
+
+    def _is_watched(self, layer: Layer) -> bool:
+        """Whether somebody hung a hook on the layer's module."""
+        module = self._module(layer.name)
+        return bool(module._forward_hooks or module._forward_pre_hooks or module._backward_hooks)
 
     def _lent(self, layer: Layer) -> dict[str, Any]:
         """The shared weights that a layer meets, from the layers that own them."""

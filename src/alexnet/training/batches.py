@@ -4,19 +4,22 @@ step). It decodes nothing and learns nothing.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
-from alexnet.images import centre_crop, generator
-from alexnet.images.cuts import Cut, cut_out, drawn_cuts
+from alexnet.images import generator
+from alexnet.images.arithmetic import Arithmetic, finished
+from alexnet.images.cuts import Cut, cut_each, drawn_cuts
 from alexnet.images.learnable import (
     Pictures,
     channel_statistics,
     colour_components,
     mean_image,
+    parts,
     reading,
 )
 from alexnet.images.views import colour_noise
@@ -122,10 +125,11 @@ class Batches:
         chosen = order[self.span(step)]
         own = share(len(chosen), self.rank, self.ranks)
         cuts = self._cuts(len(chosen), draws)[own]
-        views = self._views(self.pictures.images[chosen[own]], cuts).to(self.device)
         strength = self.recipe.colour_noise_at(self.moment(epoch, step))
         noise = self._noise(len(chosen), strength, draws)[own] if strength else None
-        shown = self._ready(views, noise, strength)
+        shape = (len(cuts), self.pictures.images.shape[1], self.side, self.side)
+        cut = self._cut(chosen[own], cuts)
+        shown = finished(cut, shape, self._arithmetic(strength), noise, self.device)
         labels = self.pictures.labels[chosen[own]].to(self.device)
         if self.ranks > 1:
             draws = generator(self.recipe.seed, epoch, step, RANK_DRAWS, self.rank)
@@ -143,9 +147,14 @@ class Batches:
             generator=draws,
         )
 
-    def _views(self, images: Tensor, cuts: list[Cut]) -> Tensor:
-        padding = self.recipe.crop_padding_pixels
-        return cut_out(images, self.side, cuts, padding=padding, fill=self.padding)
+    def _cut(self, chosen: Tensor, cuts: list[Cut]) -> Iterator[Tensor]:
+        """The pictures at `chosen` as they are cut out, uint8 (C, side, side)."""
+        padding, done = self.recipe.crop_padding_pixels, 0
+        for part in parts(self.pictures, chosen):
+            own = cuts[done : done + len(part)]
+            for shown in cut_each(part, self.side, own, padding=padding, fill=self.padding):
+                yield shown.flip(0) if self.contract.channel_order == "BGR" else shown
+            done += len(part)
 
     def _noise(self, count: int, strength: float, draws: torch.Generator) -> Tensor:
         """What is added to the colours of each of a batch's pictures, float32 (count, C, 1, 1)."""
@@ -153,35 +162,19 @@ class Batches:
         nothing = torch.zeros(count, len(self.colours), 1, 1, device=self.device)
         return colour_noise(nothing, self.colours, strength=strength, shrink=False, generator=draws)
 
-    def _ready(self, images: Tensor, noise: Tensor | None, strength: float) -> Tensor:
-        """What `evaluation.prepare` makes of bytes and then `colour_noise` of that, float32, bit
-        for bit. It is done in place: memory that is asked for anew at every operation costs a CPU
-        more than all of the operations.
-        """
-        if self.contract.channel_order == "BGR":
-            images = images.flip(1)
-        shown = torch.empty_like(images, dtype=torch.float32).copy_(images)
-        scale = self.contract.pixel_maximum / 255
-        mean, deviation = self._mean(shown), torch.tensor(self.contract.deviation)
-        if scale != 1.0:
-            shown *= scale
-        if mean is not None:
-            shown -= mean
-        if len(deviation):
-            shown /= deviation.to(shown)[:, None, None]
-        if noise is not None:  # as wide as the pictures: rows are then added without a jump
-            shown += torch.empty_like(shown[:, :, :1]).copy_(noise)
-            if self.recipe.colour_deviations == "square-root":
-                shown /= 1 + strength
-        return shown
-
-    def _mean(self, like: Tensor) -> Tensor | None:
-        """What is subtracted from (N, channels, side, side), an image laid out as they are."""
-        if self.mean_image is None:
-            mean = torch.tensor(self.contract.mean)
-            return mean.to(like).expand(like.shape[1])[:, None, None] if len(mean) else None
-        image = centre_crop(self.mean_image, self.side).to(like)
-        return image[None].contiguous(memory_format=torch.channels_last)[0]
+    def _arithmetic(self, strength: float) -> Arithmetic:
+        """What is made of the pictures' bytes."""
+        channels = self.pictures.images.shape[1]
+        mean = self.mean_image
+        if mean is None and self.contract.mean:
+            mean = torch.tensor(self.contract.mean).expand(channels)
+        deviation = torch.tensor(self.contract.deviation)
+        return Arithmetic(
+            scale=self.contract.pixel_maximum / 255,
+            mean=mean,
+            deviation=deviation if self.contract.deviation else None,
+            shrink=1 + strength if self.recipe.colour_deviations == "square-root" else 1.0,
+        )
 
 
 def share(count: int, rank: int, ranks: int) -> slice:

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal, cast
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -18,8 +18,10 @@ from alexnet.images import generator
 from alexnet.network.codec import encode
 from alexnet.network.spec import Network
 from alexnet.torch_net import NetworkModule, build, initial_arrays
+from alexnet.torch_net.precision import Precision
 from alexnet.training.batches import Batch, Batches
 from alexnet.training.divergence import DivergedError, first_not_finite
+from alexnet.training.first_weights import he_scaled
 from alexnet.training.phases import Phase
 from alexnet.training.progress import Progress
 from alexnet.training.rates import RecipeError
@@ -29,9 +31,6 @@ from alexnet.training.update_rule import UpdateRule
 
 RATE_NOISE = 1
 """The stream of a step that the noise of rates is drawn from, beside that of its batch."""
-
-Precision = Literal["fp32", "bf16"]
-"""Of the arithmetic in a step; weights, their gradients and velocities are always fp32."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -176,14 +175,17 @@ class Learner:
 
 
 def first_arrays(
-    network: Network, seed: int, start: Checkpoint | None
+    network: Network, recipe: Recipe, start: Checkpoint | None
 ) -> tuple[dict[str, np.ndarray | Tensor], list[str]]:
     """The weights to begin with, and the names of those that were drawn although there is a start.
 
     Raises:
         RecipeError: the start has no array that fits.
     """
-    drawn: dict[str, np.ndarray | Tensor] = {**initial_arrays(network, seed=seed)}
+    stated = initial_arrays(network, seed=recipe.seed)
+    drawn: dict[str, np.ndarray | Tensor] = {
+        **(he_scaled(network, stated) if recipe.first_weights == "he" else stated)
+    }
     if start is None:
         return drawn, []
     taken: dict[str, np.ndarray | Tensor] = {

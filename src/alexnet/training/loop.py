@@ -19,6 +19,8 @@ from alexnet.images.learnable import Pictures, decoded, hold_out, sample
 from alexnet.network.edit import with_loss
 from alexnet.network.shapes import elements
 from alexnet.network.spec import Network
+from alexnet.torch_net.allocation import keep_memory
+from alexnet.torch_net.precision import Precision
 from alexnet.training import run_folder
 from alexnet.training.batches import (
     Batches,
@@ -27,7 +29,7 @@ from alexnet.training.batches import (
     padding_value,
 )
 from alexnet.training.events import EpochDone, Evaluating, Notice, Report, StepDone, silent
-from alexnet.training.learner import Learner, Precision, Step, first_arrays
+from alexnet.training.learner import Learner, Step, first_arrays
 from alexnet.training.progress import Progress, fingerprint, resumed_progress
 from alexnet.training.rates import RecipeError
 from alexnet.training.recipe import Recipe
@@ -128,6 +130,7 @@ def train(
         SourceError: a store has no mean of such pictures, or a record that cannot be decoded.
         DivergedError: the loss or a weight is no longer finite; nothing is saved from then on.
     """
+    keep_memory()
     learned = _with_loss(network, report)
     if validation is None and recipe.validation_share:
         pictures, validation = _held_out(pictures, recipe, report)
@@ -209,7 +212,7 @@ def _learner(
     precision: Precision,
     report: Report,
 ) -> Learner:
-    arrays, drawn = first_arrays(network, recipe.seed, start)
+    arrays, drawn = first_arrays(network, recipe, start)
     if drawn:
         report(Notice(f"drawn anew, since the checkpoint has none that fit: {', '.join(drawn)}"))
     if start is None:

@@ -11,11 +11,16 @@ from fnmatch import fnmatchcase
 from typing import Any, Literal
 
 from alexnet.network.arithmetic import Parameter, network_parameters
-from alexnet.network.layers import Local, TreeConnected
+from alexnet.network.layers import Conv, FullyConnected, Layer, Local, TreeConnected
 from alexnet.network.spec import Network, nearest
 from alexnet.training.schedule import Schedule, Unchanged
 
 BallRule = Literal["2012", "cuda-convnet2"]
+
+Rule = Literal["momentum", "nesterov", "muon"]
+"""How an array moves: by §5's rule; by the same with Nesterov's look ahead; or by `muon`, what is
+no matrix of a convolution or fully-connected layer by "nesterov" then.
+"""
 
 
 class RecipeError(ValueError):
@@ -51,6 +56,8 @@ class Rates:
     Attributes:
         lr: the base, before the schedule; 0 freezes.
         momentum, weight_decay: the latter is multiplied by the rate.
+        rule: how they move the array.
+        matrices: as how many matrices of equal height `muon` takes the array: its groups.
         schedule: of the rate; None is the recipe's.
         noise: every use multiplies the rate by 1 + |N(0, 1)| · noise.
         update_period: gradients of so many batches make one update.
@@ -62,6 +69,8 @@ class Rates:
     lr: float
     momentum: float
     weight_decay: float
+    rule: Rule = "momentum"
+    matrices: int = 1
     schedule: Schedule | None = None
     noise: float = 0.0
     update_period: int = 1
@@ -79,6 +88,7 @@ class LayerRates:
     Attributes:
         layers: a shell pattern such as `conv*`.
         input: which input's weights are meant, counted from 0; None is every one's.
+        rule: how the rates move weights and biases.
         schedule, bias_schedule: `schedW` and `schedB` of 2012.
         noise, bias_noise: `noiseStdev` of these.
         update_period: 2012's `--wupdate-freq`, cuda-convnet2's `updatePeriod`.
@@ -98,6 +108,7 @@ class LayerRates:
     bias_momentum: float | None = None
     weight_decay: float | None = None
     bias_weight_decay: float | None = None
+    rule: Rule | None = None
     schedule: Schedule | Unchanged = Unchanged()
     bias_schedule: Schedule | Unchanged = Unchanged()
     noise: float | None = None
@@ -222,7 +233,21 @@ def _own_rates(base: Rates, own: LayerRates, parameter: Parameter, network: Netw
         rates = replace(rates, schedule=schedule)
     if own.update_period is not None:
         rates = replace(rates, update_period=own.update_period)
-    return rates
+    return _ruled(rates, own.rule or base.rule, parameter, layer)
+
+
+def _ruled(rates: Rates, rule: Rule, parameter: Parameter, layer: Layer) -> Rates:
+    if rule != "momentum" and rates.update_period > 1:
+        raise RecipeError(
+            f"layers '{parameter.layer}': rule is {rule} and update_period {rates.update_period};"
+            " gradients add up by rule momentum only, so that the period must be 1"
+        )
+    if rule != "muon":
+        return replace(rates, rule=rule)
+    if parameter.is_bias or not isinstance(layer, Conv | FullyConnected):
+        return replace(rates, rule="nesterov")
+    matrices = layer.kernels[input_index(parameter)].groups if isinstance(layer, Conv) else 1
+    return replace(rates, rule=rule, matrices=matrices)
 
 
 def _leaves(tree: TreeConnected) -> tuple[int, ...]:

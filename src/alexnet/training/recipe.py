@@ -13,11 +13,10 @@ from typing import Any, Literal
 from alexnet.network.codec import CodecError, decode, encode
 from alexnet.network.spec import Network, nearest
 from alexnet.training.phases import Phase, after, changed
-from alexnet.training.rates import LayerRates, Rates, RecipeError, resolve
+from alexnet.training.rates import LayerRates, Rates, RecipeError, Rule, resolve
 from alexnet.training.schedule import HAIR, Schedule, ScheduleError, Unchanged
 
-FORMAT = "alexnet-recipe/2"
-FIRST_FORMAT = "alexnet-recipe/1"
+FORMAT = "alexnet-recipe/3"
 
 SINCE_FIRST: dict[str, Any] = {
     "phases": [],
@@ -28,6 +27,19 @@ SINCE_FIRST: dict[str, Any] = {
     "colour_deviations": "square-root",
 }
 """Fields that recipes of the first format lack, as trees, each with what was done without it."""
+
+SINCE_SECOND: dict[str, Any] = {"rule": "momentum", "first_weights": "network"}
+"""The same of the second format; the first lacks these too."""
+
+LACKING: dict[str, dict[str, Any]] = {
+    "alexnet-recipe/1": SINCE_FIRST | SINCE_SECOND,
+    "alexnet-recipe/2": SINCE_SECOND,
+    FORMAT: {},
+}
+"""What recipes of each format lack."""
+
+
+FirstWeights = Literal["network", "he"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,6 +55,9 @@ class Recipe:
         momentum: of both (§5: 0.9).
         weight_decay, bias_weight_decay: multiplied by the rate (§5: 0.0005; the code has none on
             biases).
+        rule: how rates, momentum and decay move a weight; see `rates.Rule` (§5: "momentum").
+        first_weights: as the "network" states them, or "he": weights scaled to a deviation of
+            √(2 / fan-in), biases as stated (`first_weights.he_scaled`).
         schedule: what becomes of the rates (§5: ÷10 when the validation error stalls).
         layers: rates of single layers, by pattern.
         phases: changes of the rates and of the colour noise by hand, at epochs, in the order in
@@ -79,6 +94,8 @@ class Recipe:
     momentum: float
     weight_decay: float
     bias_weight_decay: float
+    rule: Rule
+    first_weights: FirstWeights
     schedule: Schedule
     layers: tuple[LayerRates, ...]
     phases: tuple[Phase, ...]
@@ -164,6 +181,7 @@ class Recipe:
             lr=self.bias_lr if of_biases else self.lr,
             momentum=self.momentum,
             weight_decay=self.bias_weight_decay if of_biases else self.weight_decay,
+            rule=self.rule,
             update_period=self.update_period,
         )
 
@@ -174,8 +192,8 @@ def recipe_to_json(recipe: Recipe) -> str:
 
 
 def recipe_from_json(text: str, where: str = "recipe") -> Recipe:
-    """Reads what `recipe_to_json` writes, or wrote in its first format: that lacks the fields of
-    SINCE_FIRST, and stands for a recipe that does what was done without them.
+    """Reads what `recipe_to_json` writes, or wrote in an earlier format: that lacks the fields of
+    LACKING, and stands for a recipe that does what was done without them.
 
     Args:
         text: the JSON.
@@ -189,22 +207,23 @@ def recipe_from_json(text: str, where: str = "recipe") -> Recipe:
     except (ValueError, RecursionError) as error:
         raise RecipeError(f"{where}: not JSON ({error})") from None
     mark = tree.pop("format", None) if isinstance(tree, dict) else None
-    if mark not in (FORMAT, FIRST_FORMAT):
+    if not isinstance(mark, str) or mark not in LACKING:
         raise RecipeError(f'{where}: no recipe; it must have "format": "{FORMAT}"')
-    return _from_tree(tree if mark == FORMAT else SINCE_FIRST | tree, where)
+    return _from_tree(LACKING[mark] | tree, where)
 
 
 def recipe_hash(recipe: Recipe) -> str:
     """Sixteen hexadecimal digits that differ wherever any field does.
 
-    Fields of SINCE_FIRST that change nothing are left out, so that a recipe of the first format
-    keeps the digits that its checkpoints name.
+    Fields that the first format lacks and that change nothing are left out, so that a recipe of an
+    earlier format keeps the digits that its checkpoints name.
     """
+    later = SINCE_FIRST | SINCE_SECOND
     plain = decode(Recipe, encode(recipe), "recipe")  # 0 and 0.0 are one value
     tree = {
         name: value
         for name, value in encode(plain).items()
-        if name not in SINCE_FIRST or value != SINCE_FIRST[name]
+        if name not in later or value != later[name]
     }
     text = json.dumps(tree, sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:16]

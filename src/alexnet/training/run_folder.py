@@ -20,6 +20,9 @@ from alexnet.training.recipe import Recipe, differences, recipe_from_json, recip
 CLOCK = "clock"
 """The key of a metrics row under which all that depends on the wall clock stands."""
 
+_LIBRARYS_PARTIAL = ".tmp??????"
+"""Names of what the safetensors library writes before it takes the name that it was given."""
+
 Say = Callable[[str], None]
 
 
@@ -143,6 +146,7 @@ def create(path: Path, recipe: Recipe, network: Network) -> RunFolder:
     folder = RunFolder(path)
     try:
         folder.checkpoints.mkdir(parents=True, exist_ok=True)
+        _sweep(folder)
         with replacing(path / "network.json") as temporary:
             temporary.write_text(to_json(network, indent=2) + "\n", encoding="utf-8")
         with replacing(path / "recipe.json") as temporary:
@@ -169,9 +173,7 @@ def reopen(path: Path, recipe: Recipe, network: Network) -> RunFolder:
     Raises:
         RunError: it holds no run, or one of another recipe or network; says what differs.
     """
-    if not holds_run(path):
-        raise RunError(f"{path}: holds no run to resume; start one without resuming")
-    differ = _recipe_differences(path / "recipe.json", recipe)
+    differ = differences(recipe, stored_recipe(path))
     differ += _network_differences(path / "network.json", network)
     if differ:
         raise RunError(
@@ -180,16 +182,33 @@ def reopen(path: Path, recipe: Recipe, network: Network) -> RunFolder:
         )
     folder = RunFolder(path)
     folder.checkpoints.mkdir(exist_ok=True)
-    for left in [*path.glob(f".*{PARTIAL}"), *folder.checkpoints.glob(f".*{PARTIAL}")]:
-        left.unlink()  # of a process that was killed while it wrote
+    _sweep(folder)
     return folder
 
 
-def _recipe_differences(path: Path, recipe: Recipe) -> list[str]:
+def stored_recipe(path: Path) -> Recipe:
+    """The recipe of the run in the folder `path`.
+
+    Raises:
+        RunError: there is none, or it cannot be read.
+    """
+    if not holds_run(path):
+        raise RunError(f"{path}: holds no run to resume; start one without resuming")
     try:
-        return differences(recipe, recipe_from_json(_text(path), str(path)))
+        return recipe_from_json(_text(path / "recipe.json"), str(path / "recipe.json"))
     except RecipeError as error:
         raise RunError(str(error)) from None
+
+
+def _sweep(folder: RunFolder) -> None:
+    """Removes what processes left half-written that were killed."""
+    within = folder.checkpoints
+    for left in [
+        *folder.path.glob(f".*{PARTIAL}"),
+        *within.glob(f".*{PARTIAL}"),
+        *within.glob(_LIBRARYS_PARTIAL),
+    ]:
+        left.unlink()
 
 
 def _network_differences(path: Path, network: Network) -> list[str]:

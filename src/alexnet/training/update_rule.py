@@ -1,5 +1,6 @@
 """The paper's rule of learning (§5), as cuda-convnet has it (weights.cu): momentum and decay with
-the rate inside the velocity. It computes no gradients and knows no schedule.
+the rate inside the velocity; and rules of later years. It computes no gradients and knows no
+schedule.
 """
 
 from __future__ import annotations
@@ -9,6 +10,9 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor, nn
 
+from alexnet.torch_net.kernels.library import library
+from alexnet.torch_net.kernels.momentum import applies, move
+from alexnet.training.muon import muon_step
 from alexnet.training.rates import Limits, Rates
 
 
@@ -23,6 +27,10 @@ class UpdateRule:
     With an update period of n, the first of n batches takes the momentum, each of them adds its
     share of −lr · g, and the last adds the decay and moves w: the gradients add up inside v, as
     2012's fully-connected layers have it. So v is all that there is to keep between two batches.
+
+    Rates of rule "nesterov" move w by momentum · v − weight_decay · lr · w − lr · g, v being the
+    new one, as if the momentum of the next step were known (Sutskever et al. 2013); of rule "muon"
+    as `muon.muon_step` says, whose v holds no rate.
 
     An inner node of a tree with s leaves below it takes −lr / s · (g + weight_decay / s · w) in
     their place (softmaxtree.cu).
@@ -73,10 +81,15 @@ class UpdateRule:
             factor = factors[name] if isinstance(factors, Mapping) else factors
             if weight.grad is None:
                 continue
+            if rates.rule != "momentum":
+                _look_ahead(weight, velocity, rates, _noisy(rates, factor, draws))
+                continue
             place, last = done % rates.update_period, rates.update_period - 1
+            lr = _noisy(rates, factor, draws)
+            if not last and self._in_one_pass(name, rates, lr, factor, draws):
+                continue
             if place == 0:
                 velocity.mul_(rates.momentum)
-            lr = _noisy(rates, factor, draws)
             gradient, decayed = _over_leaves(weight, rates.leaves)
             velocity.sub_(gradient, alpha=lr * share / rates.update_period if last else lr)
             if place < last:
@@ -86,6 +99,25 @@ class UpdateRule:
             weight.add_(velocity)
             if rates.limits is not None:
                 limit(weight, rates.limits)
+
+    def _in_one_pass(
+        self, name: str, rates: Rates, lr: float, factor: float, draws: torch.Generator | None
+    ) -> bool:
+        """Does the same with each number read once, where there is a kernel for it."""
+        weight, velocity, kernels = self.parameters[name], self.velocities[name], library()
+        assert weight.grad is not None, "only what has a gradient is updated"
+        if kernels is None or rates.leaves or not applies(weight, velocity, weight.grad):
+            return False
+        decay = rates.weight_decay * _noisy(rates, factor, draws) if rates.weight_decay else 0.0
+        move(
+            *(kernels, weight, velocity, weight.grad),
+            momentum=rates.momentum,
+            rate=lr,
+            decay=decay,
+        )
+        if rates.limits is not None:
+            limit(weight, rates.limits)
+        return True
 
     def state_dict(self) -> dict[str, Tensor]:
         """The velocities by parameter name; the tensors themselves, not copies."""
@@ -97,6 +129,27 @@ class UpdateRule:
         assert velocities.keys() == self.velocities.keys(), "velocities of another network"
         for name, velocity in velocities.items():
             self.velocities[name].copy_(velocity)
+
+
+def _look_ahead(weight: nn.Parameter, velocity: Tensor, rates: Rates, lr: float) -> None:
+    """One update by a rule that uses the gradient a second time, beside the velocity."""
+    gradient, decayed = _over_leaves(weight, rates.leaves)
+    if rates.rule == "muon":
+        muon_step(
+            weight,
+            velocity,
+            gradient,
+            lr=lr,
+            momentum=rates.momentum,
+            weight_decay=rates.weight_decay,
+            matrices=rates.matrices,
+        )
+    else:
+        moved = gradient.add(decayed, alpha=rates.weight_decay).mul_(-lr)
+        velocity.mul_(rates.momentum).add_(moved)
+        weight.add_(moved).add_(velocity, alpha=rates.momentum)
+    if rates.limits is not None:
+        limit(weight, rates.limits)
 
 
 def _over_leaves(weight: nn.Parameter, leaves: tuple[int, ...]) -> tuple[Tensor, Tensor]:

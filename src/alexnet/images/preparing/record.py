@@ -17,6 +17,7 @@ from alexnet.images.decode import (
     central_span,
     decode,
     fit,
+    is_scanned_too_often,
     quiet_pillow,
     with_channels,
 )
@@ -80,7 +81,9 @@ def _reduced_square(data: bytes, side: int) -> np.ndarray | None:
         shorter = min(height, width)
         factor = next((n for n in _REDUCED if shorter >= FINER * side * n), 1)
         plain = colours in ("YCbCr", "Gray") and height * width <= LARGEST_PICTURE
-        if factor == 1 or not plain or _is_turned(data):
+        if factor == 1 or not plain or is_scanned_too_often(data, height * width):
+            return None
+        if _is_turned(data):
             return None
         size = (-(-height // factor), -(-width // factor))
         colours = "GRAY" if colours == "Gray" else "RGB"
