@@ -191,3 +191,23 @@ def test_only_what_nobody_else_reads_is_run_as_one() -> None:
     read_twice = dict.fromkeys(alone, 2)
     found = stages.stages(order, network, read_twice, lambda _: False)
     assert {len(stage.layers) for stage in found.values()} == {1}
+
+
+@needs_kernels
+def test_a_stage_is_an_operator_that_torch_knows() -> None:
+    x = torch.randn(2, 4, 6, 6, dtype=torch.float64).to(memory_format=torch.channels_last)
+    numbers = (True, 3, 0.1, 0.75, 2.0, 2, [3, 3, 3, 2, 0, 0], False)
+    torch.library.opcheck(stages.stage.default, (x.requires_grad_(), *numbers))
+    assert torch.autograd.gradcheck(lambda x: stages.stage(x, *numbers), (x,))
+
+
+@needs_kernels
+def test_a_network_with_stages_is_compiled_and_exported() -> None:
+    network = get_network("tiny")
+    module = build(network).to(memory_format=torch.channels_last).eval()
+    x = torch.randn(2, *network.picture.shape).to(memory_format=torch.channels_last)
+    expected = module(x)
+    compiled = torch.compile(module, backend="aot_eager", fullgraph=True)
+    torch.testing.assert_close(compiled(x), expected)
+    exported = torch.export.export(module, (x,)).module()
+    torch.testing.assert_close(exported(x), expected)

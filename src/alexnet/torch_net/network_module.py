@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from alexnet.network.layers import Activation, Conv, Input, Layer, Loss
 from alexnet.network.spec import Network
 from alexnet.torch_net import stages
+from alexnet.torch_net.kernels.library import library
 from alexnet.torch_net.layer_modules import layer_module
 from alexnet.torch_net.modules import borrowed_names
 from alexnet.torch_net.order import handed, is_random, readings, steps
@@ -47,7 +48,7 @@ class NetworkModule(nn.Module):
     def __init__(self, network: Network, arrays: Mapping[str, Tensor]) -> None:
         """Takes every learned array of `network`, by name; `build` checks them."""
         super().__init__()
-        self.network = network
+        self.network, self.has_kernels = network, library() is not None
         self.borrowed = {layer.name: borrowed_names(layer, network) for layer in network}
         for layer in network:
             if not isinstance(layer, Input):
@@ -138,9 +139,12 @@ class NetworkModule(nn.Module):
         readers = readings(order, self.network)
         readers.update(wanted)  # what is asked for has one reader more: the caller
         left = readers.copy()
-        values = dict[str, Tensor]()
-        found = stages.stages(order, self.network, readers, self._is_watched)
-        done, prepared = set[str](), Prepared()
+        values: dict[str, Tensor] = {}  # as Dynamo can follow it
+        found: dict[str, stages.Stage] = {}
+        if self.has_kernels:
+            found = stages.stages(order, self.network, readers, self._is_watched)
+        done: set[str] = set()
+        prepared: Prepared = {}
         for layer in order:
             if layer.name in done:
                 continue

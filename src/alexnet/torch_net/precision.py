@@ -1,4 +1,4 @@
-"""In which numbers a network is computed: what there is to choose from, and what is fastest here."""
+"""In which numbers a network is computed: what there is to choose from, what is fastest here."""
 
 from __future__ import annotations
 

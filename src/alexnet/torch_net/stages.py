@@ -16,6 +16,7 @@ from alexnet.network.spec import Network
 from alexnet.network.stages import chains
 from alexnet.torch_net.kernels.library import KINDS, library
 from alexnet.torch_net.kernels.stage import Windows, run_stage
+from alexnet.torch_net.operators import operator, with_gradient
 from alexnet.torch_net.response_norm_formula import Formula, formula_of
 
 
@@ -50,9 +51,8 @@ class Stage:
 
 
 def applies(x: Tensor) -> bool:
-    """Whether a stage can be run as one on tensors like `x`."""
-    here = x.device.type == "cpu" and x.dtype in KINDS and x.dim() == 4
-    return here and not torch.compiler.is_compiling() and library() is not None and _last(x)
+    """Whether a stage can be run as one on tensors like `x`, where there are kernels."""
+    return x.device.type == "cpu" and x.dtype in KINDS and x.dim() == 4 and _last(x)
 
 
 def _last(x: Tensor) -> bool:
@@ -97,49 +97,6 @@ def _windows(pool: Layer, network: Network) -> Windows:
     )
 
 
-@torch.library.custom_op("alexnet::stage", mutates_args=())
-def stage(
-    x: Tensor,
-    rectified: bool,
-    size: int,
-    scale: float,
-    beta: float,
-    k: float,
-    groups: int,
-    windows: list[int],
-    every_maximum: bool,
-) -> Tensor:
-    """What max pooling makes of the response norm of max(x, 0); the kernel must be there.
-
-    Args:
-        x: (N, maps, height, width), channels-last.
-        rectified: relu comes first.
-        size, scale, beta, k, groups: of the norm, as `cross_map_norm` takes them; size 0 is none.
-        windows: rows and columns of them, size, stride, and how far the first begins above and left
-            of the picture.
-        every_maximum: all pixels that equal a maximum get its gradient (semantics section 3), or
-            the first alone.
-    """
-    return _run(x, None, rectified, size, scale, beta, k, groups, windows, every_maximum)
-
-
-@torch.library.custom_op("alexnet::stage_backward", mutates_args=())
-def stage_backward(
-    x: Tensor,
-    gradient: Tensor,
-    rectified: bool,
-    size: int,
-    scale: float,
-    beta: float,
-    k: float,
-    groups: int,
-    windows: list[int],
-    every_maximum: bool,
-) -> Tensor:
-    """The gradient of `x` from that of stage's value; it has no gradient of its own."""
-    return _run(x, gradient, rectified, size, scale, beta, k, groups, windows, every_maximum)
-
-
 def _run(
     x: Tensor,
     gradient: Tensor | None,
@@ -152,8 +109,21 @@ def _run(
     windows: list[int],
     every_maximum: bool,
 ) -> Tensor:
+    """What max pooling makes of the response norm of max(x, 0), or with a gradient that of `x`.
+
+    Args:
+        x: (N, maps, height, width), channels-last; `applies` is true of it.
+        gradient: of the value.
+        rectified: relu comes first.
+        size, scale, beta, k, groups: of the norm, as `cross_map_norm` takes them; size 0 is none.
+        windows: rows and columns of them, size, stride, and how far the first begins above and left
+            of the picture.
+        every_maximum: all pixels that equal a maximum get its gradient (semantics section 3), or
+            the first alone.
+    """
     kernels = library()
-    assert kernels is not None and _last(x), "a stage runs where `applies` is true"
+    assert kernels is not None, "a stage runs where there are kernels"
+    assert _last(x), "a stage runs where `applies` is true"
     rows, columns, side, stride, top, left = windows
     if gradient is not None:
         gradient = gradient.to(x.dtype).contiguous(memory_format=torch.channels_last)
@@ -167,26 +137,25 @@ def _run(
     )
 
 
-@stage.register_fake
-def _(x: Tensor, *numbers: Any, **named: Any) -> Tensor:
+def _forward(x: Tensor, *numbers: Any) -> Tensor:
+    return _run(x, None, *numbers)
+
+
+def _pooled(x: Tensor, *numbers: Any) -> Tensor:
     rows, columns = numbers[6][:2]
     shape = (*x.shape[:2], rows, columns)
     return torch.empty(shape, dtype=x.dtype, device=x.device, memory_format=torch.channels_last)
 
 
-@stage_backward.register_fake
-def _(x: Tensor, gradient: Tensor, *numbers: Any) -> Tensor:
+def _as_read(x: Tensor, *_: Any) -> Tensor:
     return torch.empty_like(x, memory_format=torch.channels_last)
 
 
-def _keep(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
-    x, *ctx.numbers = inputs
-    ctx.save_for_backward(x)
+NUMBERS = (
+    "bool rectified, int size, float scale, float beta, float k, int groups, int[] windows,"
+    " bool every_maximum"
+)
 
-
-def _backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
-    (x,) = ctx.saved_tensors
-    return stage_backward(x, gradient, *ctx.numbers), *(None for _ in ctx.numbers)
-
-
-stage.register_autograd(_backward, setup_context=_keep)
+stage = operator("stage", f"Tensor x, {NUMBERS}", _forward, _pooled)
+stage_backward = operator("stage_backward", f"Tensor x, Tensor gradient, {NUMBERS}", _run, _as_read)
+with_gradient("stage", stage_backward)
