@@ -34,7 +34,7 @@ setup(
             sources=sorted(map(str, FOLDER.glob("*.c"))),
             depends=sorted(map(str, FOLDER.glob("*.h"))),
             extra_compile_args=[
-                *("-std=gnu11", "-O3", "-fno-math-errno", "-fvisibility=hidden", "-pthread"),
+                *("-std=gnu11", "-O3", "-g0", "-fno-math-errno", "-fvisibility=hidden", "-pthread"),
                 *("-Wall", "-Wextra"),
             ],
             extra_link_args=["-pthread"],

@@ -411,7 +411,7 @@ def write_rows(work: Path) -> None:
                 name,
                 f"{counts.struck:,}",
                 f"{counts.fresh:,}",
-                f"{counts.workers:,}" if kind == "prepare" else "–",
+                f"{counts.workers:,}" if kind != "digits" else "–",
                 ", ".join(f"{phase} {count}" for phase, count in where),
                 f"{counts.compared:,}",
                 f"{counts.equal:,}",

@@ -95,3 +95,23 @@ def test_pictures_whose_labels_are_secret_judge_nobody(judged: Path) -> None:
     opened = Loader(read_store(judged), channels=3, side=SIDE, workers=0)
     assert opened.labelled("val") is None and len(opened.pictures("val")) == 31
     assert opened.labelled("train") is not None and opened.labelled("test") is None
+
+
+def test_a_store_is_judged_while_it_is_read_as_it_would_be_decoded(
+    tested: Path,
+    words: list[str],
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    assert outcome("train", str(tested), *words, *border((SIDE - 8) // 2)) == 0
+    capsys.readouterr()
+    ask = ["evaluate", str(tmp_path / "run"), str(tmp_path / "run"), "--data", str(tested)]
+    ask += ["--views", "ten", "--ensemble", "--per-class", "--json"]
+    assert outcome(*ask) == 0
+    read = json.loads(capsys.readouterr().out)
+    assert read[0]["seen"] == 31
+    monkeypatch.setattr("alexnet.cli.examine.stored", lambda _: None)
+    assert outcome(*ask) == 0
+    decoded = json.loads(capsys.readouterr().out)
+    assert read == decoded

@@ -8,6 +8,7 @@ import sys
 from typing import assert_never
 
 from alexnet.bench.jobs import Job, Measurement
+from alexnet.network.codec import from_json
 
 
 def measure(job: Job) -> Measurement:
@@ -29,12 +30,12 @@ def measure(job: Job) -> Measurement:
             return training.measure_ours(job) if ours else training.measure_stock(job)
         case "inference-ours" | "inference-ours-fp32" | "inference-stock":
             from alexnet.bench import inference
-            from alexnet.bench.training import unasked_precision
+            from alexnet.torch_net.precision import fastest
 
             if job.what == "inference-stock":
                 return inference.measure_stock(job)
-            asked = "fp32" if job.what == "inference-ours-fp32" else unasked_precision()
-            return inference.measure_ours(job, asked)
+            wide = job.what == "inference-ours-fp32"
+            return inference.measure_ours(job, "fp32" if wide else fastest(from_json(job.network)))
         case "inference-onnxruntime":
             from alexnet.bench import inference
 

@@ -16,11 +16,12 @@ from alexnet.bench.onnx_model import onnx_bytes
 from alexnet.bench.pictures import noise
 from alexnet.bench.stock import stock
 from alexnet.bench.timing import measurement, timed
-from alexnet.evaluation import Examinee, log_probabilities
+from alexnet.evaluation import Examinee, Showing, log_probabilities
 from alexnet.network.codec import from_json
 from alexnet.network.contract import InputContract
 from alexnet.torch_net import build, initial_arrays
-from alexnet.training.learner import Precision
+from alexnet.torch_net.allocation import keep_memory
+from alexnet.torch_net.precision import Precision
 
 BORDER = 16
 """Pixels around the centre view at every edge (§4.1)."""
@@ -28,6 +29,7 @@ BORDER = 16
 
 def measure_ours(job: Job, precision: Precision) -> Measurement:
     """The centre views of pictures in memory, less their mean image, and the probabilities."""
+    keep_memory()  # as the verbs begin
     network = from_json(job.network)
     channels, side, _ = network.picture.shape
     pictures = noise(2 * job.batch_size, channels, side + 2 * BORDER, 1)
@@ -39,14 +41,12 @@ def measure_ours(job: Job, precision: Precision) -> Measurement:
     )
     image = torch.full(pictures.images.shape[1:], 127.0)
     examinee = Examinee(build(network), pictures, contract, image)
+    showing = Showing(precision=precision)
     asked = endlessly.from_iterable(
-        log_probabilities(examinee, batch_size=job.batch_size) for _ in repeat(None)
+        log_probabilities(examinee, showing, batch_size=job.batch_size) for _ in repeat(None)
     )
-    # low precision is asked for by the caller until the path has a choice of its own
-    with torch.autocast("cpu", torch.bfloat16, enabled=precision != "fp32"):
-        times = timed(lambda: next(asked), job.effort)
-    used = "fp32" if precision == "fp32" else "bf16"
-    return measurement(times, job.batch_size, precision=used)
+    times = timed(lambda: next(asked), job.effort)
+    return measurement(times, job.batch_size, precision=precision)
 
 
 def measure_stock(job: Job) -> Measurement:

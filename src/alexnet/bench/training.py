@@ -5,7 +5,6 @@ stock modules under torch's SGD, on a tensor that is ready.
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import cast, get_args
 
 import torch
 from torch import nn
@@ -20,20 +19,15 @@ from alexnet.network.shapes import elements
 from alexnet.network.spec import Network
 from alexnet.torch_net import initial_arrays
 from alexnet.torch_net.allocation import keep_memory
+from alexnet.torch_net.precision import fastest
 from alexnet.training.batches import Batches, measured_colours, measured_contract
-from alexnet.training.learner import Learner, Precision
+from alexnet.training.learner import Learner
 from alexnet.training.progress import Progress
 from alexnet.training.recipe import Recipe
 from alexnet.training.recipes import recipe
 
 RATE = 1e-4
 """Small, so that what is drawn at random does not diverge while it is timed."""
-
-
-def unasked_precision() -> Precision:
-    """The arithmetic that is chosen for whoever asks for none."""
-    known: tuple[str, ...] = get_args(Precision)
-    return cast("Precision", "auto" if "auto" in known else "bf16")
 
 
 def measure_ours(job: Job) -> Measurement:
@@ -61,7 +55,7 @@ def _learner(network: Network, batch_size: int) -> Learner:
     contract, image = measured_contract(own, pictures)
     colours = measured_colours(own, pictures, contract)
     batches = Batches(pictures, own, side, contract, image, None, torch.device("cpu"), colours)
-    return Learner(network, own, batches, initial_arrays(network), unasked_precision())
+    return Learner(network, own, batches, initial_arrays(network), fastest(network))
 
 
 def _recipe(batch_size: int) -> Recipe:

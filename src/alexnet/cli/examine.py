@@ -4,18 +4,21 @@ network takes, and what the networks say of them. The verbs are in `judge` and `
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from alexnet import terminal
+from alexnet.cli.open import stored
 from alexnet.cli.verdicts import Verdict, drawn_guesses
 
 if TYPE_CHECKING:
     from alexnet.evaluation import Examinee, Judgement, Showing
     from alexnet.formats import Checkpoint
-    from alexnet.images import PictureSet, Source
+    from alexnet.images import Source
+    from alexnet.images.learnable import Pictures as Shown
     from alexnet.pictures.predictions import Guess as Drawn
 
 NAMED = 5
@@ -41,7 +44,7 @@ class Pictures:
             raise ValueError(f"{data}: has no test pictures ({self.source.note})")
         self._size, self._decoded = (0, 0), None
 
-    def of(self, checkpoint: Checkpoint, border: int | None = None) -> PictureSet:
+    def of(self, checkpoint: Checkpoint, border: int | None = None) -> Shown:
         """The pictures at the checkpoint's size, labels in its order of classes.
 
         Raises:
@@ -52,9 +55,16 @@ class Pictures:
             self._size, self._decoded = size, self._load(*size)
         return _relabelled(self._decoded, checkpoint, self.data)
 
-    def _load(self, channels: int, side: int) -> PictureSet:
+    def _load(self, channels: int, side: int) -> Shown:
+        """Decoded; or those of a store, to be read while the network is asked."""
         from alexnet.images import load
+        from alexnet.images.loader import Loader
 
+        store = stored(self.data)
+        if store is not None and store.tested is not None:
+            workers = os.cpu_count() or 1
+            loader = Loader(store, channels=channels, side=side, workers=workers)
+            return loader.pictures(store.tested)
         with terminal.bar("decoding") as advance:
             pictures = load(self.source.test, channels=channels, side=side, progress=advance)
         for rejected in pictures.rejected[:NAMED]:
@@ -149,7 +159,7 @@ def fitting(checkpoint: Checkpoint, border: int | None = None) -> tuple[int, int
     return channels, side + 2 * border_of(checkpoint, border)
 
 
-def _relabelled(pictures: PictureSet, checkpoint: Checkpoint, data: str) -> PictureSet:
+def _relabelled(pictures: Shown, checkpoint: Checkpoint, data: str) -> Shown:
     """Labels counted in the checkpoint's own order of classes.
 
     Raises:

@@ -68,6 +68,8 @@ def evaluate(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Count how often each checkpoint is right about the test pictures of DATA."""
+    from alexnet.torch_net.allocation import keep_memory
+
     opened = {name: open_checkpoint(name) for name in dict.fromkeys(checkpoints)}
     asked = [(name, opened[name]) for name in checkpoints]
     arithmetic = choose_precision(precision, asked[0][1].network)
@@ -76,6 +78,7 @@ def evaluate(
     _check_files(len(asked) if not ensemble else 1, worst, out, append)
     if table and as_json:
         raise ValueError("--table is for reading and --json for programs; leave one of them out")
+    keep_memory()
     found = judged(asked, Pictures(data, data_folder), showing, border, ensemble)
     if append is not None:
         _append(found, append)

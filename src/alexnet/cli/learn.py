@@ -14,7 +14,7 @@ from alexnet import terminal
 from alexnet.cli import arguments
 from alexnet.cli.batch_size import with_batch_size
 from alexnet.cli.choices import choose_precision
-from alexnet.cli.open import Opened, open_checkpoint, open_described
+from alexnet.cli.open import Opened, open_checkpoint, open_described, stored
 from alexnet.cli.recipes import FOR_DATA, choose_recipe
 from alexnet.cli.tables import ledger_table
 from alexnet.network.edit import with_classes, with_input
@@ -169,22 +169,22 @@ def _shown(data: str, source: Source, network: Network, recipe: Recipe) -> _Show
 
 
 def _store_loader(data: str, network: Network, recipe: Recipe) -> Loader | None:
-    """Reads DATA ahead; None where it is no store, or one of pictures that the network does not
-    take as they are.
+    """Reads DATA ahead; None where it is no store, or, said aloud, one of pictures that the network
+    does not take as they are.
     """
     from alexnet.images.loader import taught_from
-    from alexnet.images.sources import NAMES
-    from alexnet.images.store import is_store, read_store
 
-    path = Path(data).expanduser()
-    if data in NAMES or not is_store(path):
+    store = stored(data)
+    if store is None:
         return None
-    return taught_from(
-        read_store(path),
-        channels=network.picture.shape[0],
-        side=recipe.picture_side(network),
-        workers=os.cpu_count() or 1,
-    )
+    channels, side = network.picture.shape[0], recipe.picture_side(network)
+    loader = taught_from(store, channels=channels, side=side, workers=os.cpu_count() or 1)
+    if loader is None and side != store.manifest.side:
+        terminal.warn(
+            f"{data}: has pictures of {store.manifest.side} pixels and {network.name} learns from"
+            f" {side}, so all are decoded first; a store made with --side {side} is read ahead"
+        )
+    return loader
 
 
 def _judged_by(validation: Pictures | None, recipe: Recipe) -> str:

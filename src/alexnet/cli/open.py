@@ -16,6 +16,7 @@ from alexnet.network.spec import Network, NetworkError, nearest
 if TYPE_CHECKING:
     from alexnet.formats import Checkpoint
     from alexnet.formats.cuda_convnet.reader import Definition
+    from alexnet.images.store import Store
 
 LARGEST_DESCRIPTION = 16 * 2**20
 """Bytes of a network description; more is no description."""
@@ -146,3 +147,12 @@ def open_checkpoint(text: str) -> Checkpoint:
     if found is None:
         raise ValueError(f"{text}: holds no checkpoint; give a .safetensors file or a run folder")
     return found
+
+
+def stored(data: str) -> Store | None:
+    """The store of records that DATA is, if it is one."""
+    from alexnet.images.sources import NAMES
+    from alexnet.images.store import is_store, read_store
+
+    path = Path(data).expanduser()
+    return None if data in NAMES or not is_store(path) else read_store(path)

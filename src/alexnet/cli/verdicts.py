@@ -14,7 +14,7 @@ from alexnet.terminal import Table
 
 if TYPE_CHECKING:
     from alexnet.evaluation import Judgement, Showing
-    from alexnet.images import PictureSet
+    from alexnet.images.learnable import Pictures
     from alexnet.pictures.predictions import Guess as Drawn
 
 VIEWS = {
@@ -50,7 +50,7 @@ class Verdict:
     members: tuple[str, ...]
     network: str
     data: str
-    pictures: PictureSet
+    pictures: Pictures
     judgement: Judgement
     border_pixels: int | None
     subtracts_image: bool

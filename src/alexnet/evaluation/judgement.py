@@ -21,7 +21,7 @@ from alexnet.evaluation.showing import (
     log_probabilities,
 )
 from alexnet.evaluation.tally import EvaluationError, Tally, label_ranks
-from alexnet.images import PictureSet
+from alexnet.images.learnable import Pictures
 from alexnet.network.contract import InputContract
 from alexnet.torch_net import NetworkModule
 
@@ -146,7 +146,7 @@ def judge_together(
 
 def evaluate(
     module: NetworkModule,
-    pictures: PictureSet,
+    pictures: Pictures,
     contract: InputContract,
     *,
     mean_image: np.ndarray | Tensor | None = None,
@@ -168,7 +168,7 @@ def evaluate(
 
 def predictions(
     module: NetworkModule,
-    pictures: PictureSet,
+    pictures: Pictures,
     contract: InputContract,
     *,
     mean_image: np.ndarray | Tensor | None = None,

@@ -15,7 +15,8 @@ import torch
 from torch import Tensor
 
 from alexnet.evaluation.tally import EvaluationError
-from alexnet.images import PictureSet, normalise
+from alexnet.images import normalise
+from alexnet.images.learnable import Pictures, reading
 from alexnet.images.shown import Views, cut, views_of
 from alexnet.network.contract import InputContract
 from alexnet.network.layers import Softmax
@@ -75,12 +76,12 @@ class Examinee:
 
     Attributes:
         module: the network.
-        pictures: as large as it takes them, or larger.
+        pictures: as large as it takes them, or larger; those of a store are read batch by batch.
         contract, mean_image: what its weights expect; the image (channels, height, width).
     """
 
     module: NetworkModule
-    pictures: PictureSet
+    pictures: Pictures
     contract: InputContract
     mean_image: np.ndarray | Tensor | None = None
 
@@ -123,16 +124,17 @@ def log_probabilities(
     if batch_size is None:
         batch_size = CPU_BATCH_SIZE if device.type == "cpu" else BATCH_SIZE
     step = max(1, batch_size // len(views))
-    for start in range(0, len(images), step):
-        batch = images[start : start + step].to(device)
-        with _testing(examinee.module):
-            shown = _shown(examinee, showing, batch).contiguous(memory_format=torch.channels_last)
-            with torch.autocast(device.type, torch.bfloat16, enabled=showing.precision == "bf16"):
+    with reading(examinee.pictures, torch.arange(len(images))):
+        for start in range(0, len(images), step):
+            batch = images[start : start + step].to(device)
+            with _testing(examinee.module, showing.precision):
+                shown = _shown(examinee, showing, batch)
+                shown = shown.contiguous(memory_format=torch.channels_last)
                 logits = _logits(examinee.module, shown)
-            answer = averaged(logits.unflatten(0, (len(views), len(batch))), showing.average)
-        yield start, answer
-        if progress is not None:
-            progress(start + len(batch), len(images))
+                answer = averaged(logits.unflatten(0, (len(views), len(batch))), showing.average)
+            yield start, answer
+            if progress is not None:
+                progress(start + len(batch), len(images))
 
 
 def averaged(logits: Tensor, average: Average) -> Tensor:
@@ -182,7 +184,7 @@ def _tensor(array: np.ndarray | Tensor) -> Tensor:
     return array if isinstance(array, Tensor) else torch.from_numpy(array.copy())
 
 
-def check_pictures(module: NetworkModule, pictures: PictureSet) -> None:
+def check_pictures(module: NetworkModule, pictures: Pictures) -> None:
     """Raises EvaluationError where `pictures` cannot be shown to `module`, or there are none."""
     channels, side, _ = module.network.picture.shape
     shape = tuple(pictures.images.shape[1:])
@@ -240,12 +242,15 @@ def _logits(module: NetworkModule, shown: Tensor) -> Tensor:
 
 
 @contextmanager
-def _testing(module: NetworkModule) -> Iterator[None]:
+def _testing(module: NetworkModule, precision: Precision) -> Iterator[None]:
     """Dropout as at test time and no gradients; afterwards as before."""
-    training = module.training
+    training, device = module.training, next(module.parameters()).device
     module.eval()
     try:
-        with torch.inference_mode():
+        with (
+            torch.inference_mode(),
+            torch.autocast(device.type, torch.bfloat16, enabled=precision == "bf16"),
+        ):
             yield
     finally:
         module.train(training)

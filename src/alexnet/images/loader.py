@@ -14,6 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from alexnet.images.pictures import Rejected
 from alexnet.images.readers import Readers, Reading
 from alexnet.images.splits import SourceError, Split
 from alexnet.images.statistics import Statistics
@@ -104,6 +105,11 @@ class StoredPictures:
     def __len__(self) -> int:
         """Return N."""
         return len(self.labels)
+
+    @property
+    def rejected(self) -> tuple[Rejected, ...]:
+        """None: what could not be decoded was left out when the store was made."""
+        return ()
 
     def part(self, indices: np.ndarray) -> StoredPictures:
         """Return the pictures at `indices`, int64, in that order; nothing is decoded."""

@@ -139,10 +139,15 @@ class Store:
     splits: Mapping[str, Split]
     statistics: Statistics | None
 
-    def source(self) -> Source:
-        """Return its training split, and to be tested on the test split, or val if it is secret."""
+    @property
+    def tested(self) -> str | None:
+        """The split to be tested on: test, or val where the labels of that are secret."""
         labelled = {counts.name: counts.labelled for counts in self.manifest.splits}
-        tested = next((name for name in ("test", "val") if labelled.get(name)), None)
+        return next((name for name in ("test", "val") if labelled.get(name)), None)
+
+    def source(self) -> Source:
+        """Return its training split, and what is to be tested on."""
+        tested = self.tested
         nothing = next(iter(self.splits.values())).part(np.arange(0))
         train = self.splits.get("train", nothing)
         test = self.splits[tested] if tested else nothing

@@ -123,7 +123,7 @@ and label smoothing were tried and gave nothing; without Muon the net learns far
 
 RECORD = replace(
     QUICK,
-    epochs=26,
+    epochs=22,
     weight_decay=0.1,
     layers=(LayerRates(layers="fc10", rule="nesterov", lr=0.02, weight_decay=0.003),),
     crop_padding_pixels=2,
