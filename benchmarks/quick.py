@@ -32,7 +32,7 @@ SECONDS = (
 )
 FEW, EPOCHS = 10_000, 10
 OWN_RATES = {"lr": 0.001, "bias_lr": 0.002}
-"""As layer-params-80sec.cfg has them: at the paper's ten times as high ones 80sec does not learn."""
+"""As layer-params-80sec.cfg has them: at the paper's, ten times as high, 80sec does not learn."""
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ takes longer than to predict a picture; the registrations below it do not.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NoReturn
 
 import torch
 from torch import Tensor
@@ -37,12 +37,12 @@ def operator(
 
 def with_gradient(name: str, backward: Callable[..., Tensor]) -> None:
     """Gives the operator of that name the gradient of its first argument; the others, numbers, have
-    none. Only that argument is kept.
+    none. Only that argument is kept, and a gradient of the gradient is refused.
 
     Args:
         name: of an operator.
-        backward: takes the first argument, the gradient of the value and the numbers; itself an
-            operator, so that tracing sees it.
+        backward: the operator called name_backward, so that tracing sees it; it takes the first
+            argument, the gradient of the value and the numbers.
     """
 
     def keep(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
@@ -53,4 +53,9 @@ def with_gradient(name: str, backward: Callable[..., Tensor]) -> None:
         (x,) = ctx.saved_tensors
         return backward(x, arriving, *ctx.numbers), *(None for _ in ctx.numbers)
 
-    torch.library.register_autograd(f"{NAMESPACE}::{name}", gradient, setup_context=keep, lib=_OURS)
+    def refused(ctx: Any, arriving: Tensor) -> NoReturn:
+        raise RuntimeError(f"{NAMESPACE}::{name} has a gradient, but that has none of its own")
+
+    place = f"{NAMESPACE}::{name}"
+    torch.library.register_autograd(place, gradient, setup_context=keep, lib=_OURS)
+    torch.library.register_autograd(f"{place}_backward", refused, lib=_OURS)

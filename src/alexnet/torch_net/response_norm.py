@@ -18,6 +18,7 @@ from alexnet.network.layers import ContrastNorm, CrossMapNorm, WithinMapNorm
 from alexnet.torch_net import response_norm_plain as plain
 from alexnet.torch_net.kernels import response_norm as in_c
 from alexnet.torch_net.kernels.library import layout, library
+from alexnet.torch_net.operators import operator, with_gradient
 from alexnet.torch_net.response_norm_formula import Formula, formula_of
 from alexnet.torch_net.response_norm_plain import power, widened
 
@@ -65,8 +66,7 @@ class ContrastNormModule(nn.Module):
 # --- across maps ----------------------------------------------------------------------------------
 
 
-@torch.library.custom_op("alexnet::cross_map_norm", mutates_args=())
-def cross_map_norm(
+def _forward(
     x: Tensor,
     size: int,
     scale: float,
@@ -95,19 +95,18 @@ def cross_map_norm(
     return plain.normalise(functional.relu(x) if rectified else x, formula)
 
 
-@torch.library.custom_op("alexnet::cross_map_norm_backward", mutates_args=())
-def cross_map_norm_backward(
+def _backward(
     x: Tensor,
     gradient: Tensor,
     size: int,
     scale: float,
     beta: float,
     k: float,
-    groups: int,
-    blocked: bool,
-    rectified: bool,
+    groups: int = 1,
+    blocked: bool = False,
+    rectified: bool = False,
 ) -> Tensor:
-    """The gradient of `x` from that of cross_map_norm's value; it has no gradient of its own."""
+    """The gradient of `x` from that of the norm; it has no gradient of its own."""
     formula = Formula(size, scale, beta, k, groups, blocked)
     x = x.contiguous(memory_format=layout(x))
     gradient = gradient.to(x.dtype).contiguous(memory_format=layout(x))
@@ -118,28 +117,20 @@ def cross_map_norm_backward(
     return plain.gradient_of(functional.relu(x), gradient, formula).mul_(x > 0)
 
 
-@cross_map_norm.register_fake
-def _(x: Tensor, *numbers: Any, **named: Any) -> Tensor:
+def _like(x: Tensor, *_: Any, **named: Any) -> Tensor:
     return torch.empty_like(x, memory_format=layout(x))
 
 
-@cross_map_norm_backward.register_fake
-def _(x: Tensor, gradient: Tensor, *numbers: Any) -> Tensor:
-    return torch.empty_like(x, memory_format=layout(x))
+NUMBERS = (
+    "int size, float scale, float beta, float k, int groups=1, bool blocked=False,"
+    " bool rectified=False"
+)
 
-
-def _keep(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
-    x, *ctx.numbers = inputs
-    ctx.save_for_backward(x)
-
-
-def _backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
-    (x,) = ctx.saved_tensors
-    numbers = ctx.numbers
-    return cross_map_norm_backward(x, gradient, *numbers), *(None for _ in numbers)
-
-
-cross_map_norm.register_autograd(_backward, setup_context=_keep)
+cross_map_norm = operator("cross_map_norm", f"Tensor x, {NUMBERS}", _forward, _like)
+with_gradient(
+    "cross_map_norm",
+    operator("cross_map_norm_backward", f"Tensor x, Tensor gradient, {NUMBERS}", _backward, _like),
+)
 
 
 # --- within a map ---------------------------------------------------------------------------------

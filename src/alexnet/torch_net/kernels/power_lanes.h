@@ -27,15 +27,16 @@ INLINE vector power(int form, double beta, vector base, vector *inverse) {
     return load(each);
 }
 
-/* The sum over `before` maps earlier to `after` maps later; `five` says that both are 2. */
-INLINE vector window(const real *at, int64_t before, int64_t after, int five) {
+/* The sum over `before` maps earlier to `after` maps later, `step` from map to map; `five` says that
+ * both are 2. */
+INLINE vector window(const real *at, int64_t before, int64_t after, int64_t step, int five) {
     if (five) {
-        vector outer = load(at - 2) + load(at + 2);
-        return outer + (load(at - 1) + load(at + 1)) + load(at);
+        vector outer = load(at - 2 * step) + load(at + 2 * step);
+        return outer + (load(at - step) + load(at + step)) + load(at);
     }
-    vector total = load(at - before);
+    vector total = load(at - before * step);
     for (int64_t d = 1 - before; d <= after; d++) {
-        total += load(at + d);
+        total += load(at + d * step);
     }
     return total;
 }

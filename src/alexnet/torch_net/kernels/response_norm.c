@@ -9,12 +9,8 @@
 #include <stdlib.h>
 
 #include "memory.h"
+#include "norms.h"
 #include "processor.h"
-
-enum { THREE_QUARTERS, HALF, ANY_POWER };
-
-/* How many numbers of a line start at a multiple of this, in scratch space: the most lanes. */
-enum { ROUNDED = 16 };
 
 /* Numbers in each scratch buffer: for lines of one pixel they stay in the first cache, for lines of
  * many pixels, which are read in runs that should be long, in the second. */
@@ -62,10 +58,6 @@ static inline Line line_at(const Norm *norm, int64_t index) {
 #define KERNEL "response_norm_lanes.h"
 #include "every_processor.h"
 
-static int64_t rounded_up(int64_t count) {
-    return (count + ROUNDED - 1) / ROUNDED * ROUNDED;
-}
-
 static int64_t at_least_one(int64_t count) {
     return count > 1 ? count : 1;
 }
@@ -94,10 +86,6 @@ static void cut_up(Norm *norm, int64_t sets) {
     norm->ahead = norm->units == 1 ? norm->tile * norm->maps : norm->width;
     norm->buffer = norm->tile * norm->pitch + norm->margin;
     norm->per_piece = at_least_one(PIECE / (norm->maps * norm->step) / norm->tile) * norm->tile;
-}
-
-static int form_of(double beta) {
-    return beta == 0.75 ? THREE_QUARTERS : beta == 0.5 ? HALF : ANY_POWER;
 }
 
 /* Writes y, or with a gradient the gradient of x, to `result`.

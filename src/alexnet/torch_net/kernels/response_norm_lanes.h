@@ -20,45 +20,7 @@
 #define norm_forward NAMED(norm_forward)
 #define norm_backward NAMED(norm_backward)
 
-/* base^-beta, and 1 / base; by roots where those do, which are far cheaper. */
-INLINE vector power(const Norm *norm, vector base, vector *inverse) {
-    if (norm->form != ANY_POWER && is_ordinary(base)) {
-        vector root = inverse_root(base);
-        *inverse = root * root;
-        if (norm->form == THREE_QUARTERS) {
-            root *= root * inverse_root(root);
-        }
-        return root;
-    }
-    *inverse = 1 / base;
-    if (norm->form != ANY_POWER) {
-        vector root = square_root(base);
-        if (norm->form == THREE_QUARTERS) {
-            root *= square_root(root);
-        }
-        return 1 / root;
-    }
-    real each[LANES];
-    store(each, base);
-    for (int i = 0; i < LANES; i++) {
-        each[i] = sizeof(real) == sizeof(float) ? (real)powf((float)each[i], (float)-norm->beta)
-                                                : (real)pow(each[i], -norm->beta);
-    }
-    return load(each);
-}
-
-/* The sum over `before` maps earlier to `after` maps later; `five` says that both are 2. */
-INLINE vector window(const real *at, int64_t before, int64_t after, int64_t step, int five) {
-    if (five) {
-        vector outer = load(at - 2 * step) + load(at + 2 * step);
-        return outer + (load(at - step) + load(at + step)) + load(at);
-    }
-    vector total = load(at - before * step);
-    for (int64_t d = 1 - before; d <= after; d++) {
-        total += load(at + d * step);
-    }
-    return total;
-}
+#include "power_lanes.h"
 
 /* Every number becomes the sum over the block of maps that it is in. */
 static TARGET void sum_blocks(const Norm *norm, real *line, int64_t width) {
@@ -120,7 +82,8 @@ INLINE void put_normalised(const Norm *norm, Line line, const real *squares, int
     FOR_LINE(norm, line, {
         vector sum = window(squares + at, norm->before, norm->after, norm->step, five);
         prepare(norm, norm->x, place, kind);
-        vector y = see(norm, place, count, kind) * power(norm, k + scale * sum, &inverse);
+        vector powered = power(norm->form, norm->beta, k + scale * sum, &inverse);
+        vector y = see(norm, place, count, kind) * powered;
         put_result(norm, place, count, y, kind);
     })
 }
@@ -133,7 +96,7 @@ INLINE void put_shares(
     FOR_LINE(norm, line, {
         vector sum = window(squares + at, norm->before, norm->after, norm->step, five);
         prepare(norm, norm->x, place, kind);
-        vector powered = power(norm, k + scale * sum, &inverse);
+        vector powered = power(norm->form, norm->beta, k + scale * sum, &inverse);
         vector straight = fetch(norm->gradient, place, count, kind) * powered;
         store(direct + at, straight);
         store(shares + at, straight * see(norm, place, count, kind) * inverse);

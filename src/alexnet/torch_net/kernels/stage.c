@@ -9,10 +9,8 @@
 #include <stdint.h>
 #include <stdlib.h>
 
+#include "norms.h"
 #include "processor.h"
-
-enum { THREE_QUARTERS, HALF, ANY_POWER };
-enum { ROUNDED = 16 };
 
 typedef struct {
     const void *x, *gradient;
@@ -32,14 +30,6 @@ typedef struct {
 
 #define KERNEL "stage_lanes.h"
 #include "every_processor.h"
-
-static int64_t rounded_up(int64_t count) {
-    return (count + ROUNDED - 1) / ROUNDED * ROUNDED;
-}
-
-static int form_of(double beta) {
-    return beta == 0.75 ? THREE_QUARTERS : beta == 0.5 ? HALF : ANY_POWER;
-}
 
 /* Writes what relu, norm and pooling make of x, or with a gradient the gradient of x, to `result`.
  *

@@ -58,7 +58,7 @@ INLINE void enter_row(
         for (int64_t map = 0; map < stage->maps; map += LANES) {
             int64_t at = line * stage->pitch + map;
             const real *square = rows->squares + line * stage->padded_pitch + map;
-            vector inverse, sum = window(square, stage->before, stage->after, five);
+            vector inverse, sum = window(square, stage->before, stage->after, 1, five);
             vector powered = power(stage->form, stage->beta, k + scale * sum, &inverse);
             store(pooled + at, load(pooled + at) * powered);
             if (backward) {
@@ -96,7 +96,7 @@ INLINE void leave_row(
             vector x = fetch(stage->x, place, stage->maps - map, kind), result;
             if (stage->normed) {
                 const real *share = rows->shares + line * stage->padded_pitch + map;
-                vector sum = window(share, stage->after, stage->before, five);
+                vector sum = window(share, stage->after, stage->before, 1, five);
                 result = load(rows->direct + at) + factor * x * sum;
             } else {
                 result = load(gradients + at);
