@@ -11,6 +11,7 @@ from alexnet.bench.stock import norm_module
 from alexnet.bench.timing import measurement, timed
 from alexnet.network.codec import from_json
 from alexnet.network.shapes import Shape
+from alexnet.torch_net.allocation import keep_memory
 from alexnet.torch_net.response_norm import CrossMapNormModule
 
 
@@ -43,6 +44,7 @@ def _drawn(
 
 
 def _measured(module: nn.Module, drawn: tuple[Tensor, Tensor], job: Job) -> Measurement:
+    keep_memory()  # both sides: else most of the time would be the system's, zeroing new results
     x, gradient = drawn
 
     def step() -> None:

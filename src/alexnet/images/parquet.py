@@ -111,11 +111,15 @@ class ParquetRecords:
 
     def read(self, row: int, channels: int) -> np.ndarray:
         """Return uint8 (height, width, channels); PictureError, or SourceError for the file."""
+        return decode(self.encoded(row), self.name(row), channels=channels)
+
+    def encoded(self, row: int) -> bytes:
+        """Return the picture's file. Raises PictureError, or SourceError for the parquet file."""
         index = self._group_of(row)
         data = self._bytes_of(index)[row - self.groups[index].first_in_set].as_py()
         if data is None:
             raise PictureError(self.name(row), "holds no bytes, perhaps only a path to a file")
-        return decode(data, self.name(row), channels=channels)
+        return data
 
     def _group_of(self, row: int) -> int:
         return int(np.searchsorted(self.starts, row, side="right")) - 1

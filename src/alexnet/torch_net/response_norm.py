@@ -17,6 +17,7 @@ from torch.autograd.function import FunctionCtx, once_differentiable
 from alexnet.network.layers import ContrastNorm, CrossMapNorm, WithinMapNorm
 from alexnet.torch_net import response_norm_plain as plain
 from alexnet.torch_net.kernels import response_norm as in_c
+from alexnet.torch_net.kernels import response_norm_triton as in_triton
 from alexnet.torch_net.kernels.library import layout, library
 from alexnet.torch_net.operators import operator, with_gradient
 from alexnet.torch_net.response_norm_formula import Formula, formula_of
@@ -92,6 +93,8 @@ def _forward(
     x = x.contiguous(memory_format=layout(x))
     if in_c.applies(x) and (found := library()):
         return in_c.normalise(found, x, formula, rectified=rectified)
+    if in_triton.applies(x, formula):
+        return in_triton.normalise(x, formula, rectified=rectified)
     return plain.normalise(functional.relu(x) if rectified else x, formula)
 
 
@@ -112,6 +115,8 @@ def _backward(
     gradient = gradient.to(x.dtype).contiguous(memory_format=layout(x))
     if in_c.applies(x) and (found := library()):
         return in_c.normalise(found, x, formula, gradient=gradient, rectified=rectified)
+    if in_triton.applies(x, formula):
+        return in_triton.normalise(x, formula, gradient=gradient, rectified=rectified)
     if not rectified:
         return plain.gradient_of(x, gradient, formula)
     return plain.gradient_of(functional.relu(x), gradient, formula).mul_(x > 0)

@@ -172,9 +172,9 @@ class Table:
         groups = tuple(self.groups[index] for index in few)
         return Table(self.image, groups, self.starts[few], self.rows[rows], self.names.part(rows))
 
-    def read(self, row: int) -> np.ndarray:
-        """The picture's pixels. Raises SourceError where a file is damaged."""
-        return self._records.read(int(self.rows[row]), 3)
+    def read(self, row: int) -> bytes:
+        """The picture's file. Raises SourceError where the parquet file is damaged."""
+        return self._records.encoded(int(self.rows[row]))
 
     def mark(self) -> bytes:
         """Names, rows, and the files' sizes."""
