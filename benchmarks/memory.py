@@ -15,16 +15,18 @@ import json
 import os
 import subprocess
 import sys
+from itertools import product
 from pathlib import Path
 
 from results import record
 
 from alexnet.network.catalog import get_network
-from alexnet.network.memory import training_memory
+from alexnet.network.memory import Precision, training_memory
 from alexnet.network.spec import Network
 from alexnet.terminal import Table, show
 
 NETWORKS = ("paper", "as_run", "one_weird_trick", "caffe")
+PRECISIONS: dict[str, Precision] = {"fp32": "fp32", "bf16": "mixed"}
 
 
 def resident(field: str) -> int:
@@ -35,7 +37,7 @@ def resident(field: str) -> int:
     raise RuntimeError(f"/proc/self/status has no {field}")
 
 
-def measure(name: str, batch_size: int) -> int:
+def measure(name: str, batch_size: int, precision: str) -> int:
     """Peak bytes of the second of two training steps, in this process."""
     import torch
 
@@ -55,7 +57,10 @@ def measure(name: str, batch_size: int) -> int:
     labels = torch.arange(batch_size) % 10
     for _ in range(2):
         Path("/proc/self/clear_refs").write_text("5")  # the peak is counted from here
-        module.costs(pictures, labels).objective.backward()
+        with torch.autocast("cpu", torch.bfloat16, enabled=precision == "bf16"):
+            costs = module.costs(pictures, labels)
+        costs.objective.backward()
+        del costs
         rule.step(1.0)
         module.zero_grad(set_to_none=True)
     return resident("VmHWM") - before
@@ -65,9 +70,9 @@ GIVE_BACK = {"MALLOC_MMAP_THRESHOLD_": "65536", "MALLOC_TRIM_THRESHOLD_": "65536
 """glibc gives blocks of this many bytes and more back as soon as they are freed."""
 
 
-def measured(name: str, batch_size: int, environment: dict[str, str]) -> int:
+def measured(name: str, batch_size: int, precision: str, environment: dict[str, str]) -> int:
     """What `measure` finds in a process of its own."""
-    command = [sys.executable, __file__, name, "--batch", str(batch_size), "--child"]
+    command = [sys.executable, __file__, name, "--batch", str(batch_size), "--child", precision]
     done = subprocess.run(
         command, capture_output=True, text=True, check=True, env=os.environ | environment
     )
@@ -78,19 +83,21 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("networks", nargs="*", default=NETWORKS)
     parser.add_argument("--batch", type=int, default=128)
-    parser.add_argument("--child", action="store_true")
+    parser.add_argument("--child", choices=PRECISIONS)
     options = parser.parse_args()
     if options.child:
-        print(json.dumps(measure(options.networks[0], options.batch)))
+        print(json.dumps(measure(options.networks[0], options.batch, options.child)))
         return
     rows: list[tuple[str, ...]] = []
-    for name in options.networks:
-        live, default = (measured(name, options.batch, e) for e in (GIVE_BACK, {}))
-        estimate = training_memory(get_network(name), options.batch).peak
+    for name, precision in product(options.networks, PRECISIONS):
+        live, default = (measured(name, options.batch, precision, e) for e in (GIVE_BACK, {}))
+        estimate = training_memory(get_network(name), options.batch, PRECISIONS[precision]).peak
         sizes = [f"{number / 2**20:,.0f}" for number in (estimate, live, default)]
-        rows.append((name, *sizes, f"{estimate / live - 1:+.1%}", f"{estimate / default - 1:+.1%}"))
+        errors = [f"{estimate / found - 1:+.1%}" for found in (live, default)]
+        rows.append((name, precision, *sizes, *errors))
     columns = (
         "network",
+        "in",
         "#estimate MiB",
         "#live MiB",
         "#default MiB",

@@ -15,8 +15,9 @@ if TYPE_CHECKING:
     from alexnet.torch_net.precision import Precision
     from alexnet.training.recipe import Recipe
 
-SHARE = 0.8
-"""Of the free memory that a step may take; the rest is for pictures and the system."""
+SHARE = 0.7
+"""Of the free memory that a step may take by the account; the rest is for pictures, the system and
+what the C library keeps beyond the account, up to a third of it."""
 
 
 def with_batch_size(
