@@ -131,9 +131,11 @@ def few(data: str, name: str, seeds: int) -> list[Run]:
     """Runs of 80sec by a recipe for ImageNet, on the first FEW training pictures."""
     from alexnet.images import load, open_source
     from alexnet.network.catalog import get_network
+    from alexnet.torch_net.allocation import keep_memory
     from alexnet.training.loop import train
     from alexnet.training.recipes import recipe
 
+    keep_memory()  # as `alexnet train` does
     source = open_source("cifar10", data_folder=Path(data))
     shown, test = (load(x, channels=3, side=32) for x in (source.train, source.test))
     shown = replace(

@@ -211,3 +211,42 @@ def test_a_network_with_stages_is_compiled_and_exported() -> None:
     torch.testing.assert_close(compiled(x), expected)
     exported = torch.export.export(module, (x,)).module()
     torch.testing.assert_close(exported(x), expected)
+
+
+@needs_kernels
+def test_whoever_watches_or_replaces_a_layer_has_it_called() -> None:
+    network = with_loss(reduced("80sec"))
+    module = build(network).to(memory_format=torch.channels_last)
+    x = torch.randn(2, *network.picture.shape).to(memory_format=torch.channels_last)
+    labels = torch.tensor([0, 1])
+    called: list[str] = []
+
+    def step() -> list[str]:
+        called.clear()
+        module.costs(x, labels).objective.backward()
+        return list(called)
+
+    pool = module.get_submodule("pool1")
+    handle = pool.register_full_backward_pre_hook(lambda *_: called.append("pool1"))
+    assert step() == ["pool1"]
+    handle.remove()
+    conv = module.get_submodule("conv2").register_full_backward_hook(
+        lambda *_: called.append("conv2")
+    )
+    assert step() == ["conv2"]
+    conv.remove()
+    every = torch.nn.modules.module.register_module_forward_hook(
+        lambda module, *_: called.append(type(module).__name__)
+    )
+    try:
+        assert "MaxPoolModule" in step()
+    finally:
+        every.remove()
+
+    class Another(torch.nn.Module):
+        def forward(self, x: Tensor) -> Tensor:
+            called.append("another")
+            return pool(x)
+
+    module._modules["pool1"] = Another()
+    assert step() == ["another"]

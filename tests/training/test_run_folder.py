@@ -13,7 +13,7 @@ from alexnet.formats import Checkpoint, TrainingState
 from alexnet.network.contract import InputContract
 from alexnet.network.spec import Network
 from alexnet.torch_net import initial_arrays
-from alexnet.training.run_folder import RunError, create, reopen
+from alexnet.training.run_folder import RunError, create, reopen, stored_precision
 from alexnet.training.schedule import Constant
 from training.small import NETWORK, RECIPE
 
@@ -130,3 +130,13 @@ def test_what_was_left_half_written_before_a_run_had_a_recipe_is_removed(tmp_pat
     left.write_bytes(b"half")
     create(tmp_path, RECIPE, NETWORK)
     assert not left.exists()
+
+
+def test_a_run_goes_on_in_the_precision_that_it_was_begun_in(tmp_path: Path) -> None:
+    create(tmp_path / "run", RECIPE, NETWORK, "bf16")
+    assert stored_precision(tmp_path / "run") == "bf16"
+    reopen(tmp_path / "run", RECIPE, NETWORK, "bf16")
+    with pytest.raises(RunError, match="precision is fp32 here and bf16 there"):
+        reopen(tmp_path / "run", RECIPE, NETWORK, "fp32")
+    (tmp_path / "run" / "precision").unlink()  # as runs of before are
+    assert stored_precision(tmp_path / "run") == "fp32"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -50,10 +49,12 @@ def with_batch_size(
         from alexnet.training.run_folder import stored_recipe
 
         return replace(recipe, batch_size=stored_recipe(resumed).batch_size)
-    kind = "mixed" if precision == "bf16" else "fp32"
+    from alexnet.torch_net.kernels.library import library
+
+    kind, apart = ("mixed" if precision == "bf16" else "fp32"), library() is None
     room = int(SHARE * free_memory())
-    size = min(largest_batch(network, room, kind), pictures)
-    needed = training_memory(network, size, kind).peak
+    size = min(largest_batch(network, room, kind, apart=apart), pictures)
+    needed = training_memory(network, size, kind, apart=apart).peak
     terminal.warn(
         f"batches of {size:,} pictures: a step needs {needed / 2**30:.1f} GiB of the"
         f" {room / 2**30:.1f} that it may take; the recipe has {recipe.batch_size:,}, for which its"
@@ -63,10 +64,42 @@ def with_batch_size(
 
 
 def free_memory() -> int:
-    """Bytes that new work may take without driving other work out."""
+    """Bytes that new work may take without driving other work out, within a container's limits.
+
+    Raises:
+        ValueError: the system does not tell.
+    """
+    found = [room for room in (_free_of_all(), *map(_free_within, LIMITS)) if room is not None]
+    if not found:
+        raise ValueError(
+            "--batch-size auto: this system does not tell how much memory is free; give a number"
+        )
+    return min(found)
+
+
+LIMITS = (
+    ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory.current"),
+    (
+        "/sys/fs/cgroup/memory/memory.limit_in_bytes",
+        "/sys/fs/cgroup/memory/memory.usage_in_bytes",
+    ),
+)
+"""Where Linux says what a container may take, and takes: cgroups of version 2, and of version 1."""
+
+
+def _free_of_all() -> int | None:
+    """On the whole machine, by Linux's own estimate."""
     table = Path("/proc/meminfo")
-    if table.exists():
-        for line in table.read_text().splitlines():
-            if line.startswith("MemAvailable:"):
-                return int(line.split()[1]) * 1024
-    return os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    for line in table.read_text().splitlines() if table.exists() else ():
+        if line.startswith("MemAvailable:"):
+            return int(line.split()[1]) * 1024
+    return None
+
+
+def _free_within(files: tuple[str, str]) -> int | None:
+    """In this container; None where it has no limit."""
+    try:
+        limit, used = (Path(file).read_text().strip() for file in files)
+    except OSError:
+        return None
+    return max(0, int(limit) - int(used)) if limit.isdecimal() else None

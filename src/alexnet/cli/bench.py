@@ -60,6 +60,8 @@ def bench(
     described = open_network(network)
     size = batch or (QUICK_BATCH if quick else 128)
     count = pairs or (1 if quick else 3)
+    if out is not None and not out.parent.is_dir():
+        raise ValueError(f"--out {out}: there is no folder {out.parent}")
     contenders = plan(chosen_subjects(subjects or []), described, size)
     with terminal.bar("measuring", "processes") as advance:
         measured = rounds(contenders, count, QUICK if quick else FULL, progress=advance)
@@ -157,7 +159,12 @@ def _notes(outcome: Outcome) -> list[str]:
     if outcome.subject in ("training", "inference"):
         return [
             "alexnet: from bytes in memory, pictures made ready included; the others: a tensor that"
-            " is ready"
+            " is ready, in fp32 and as torch lays it out"
+        ]
+    if outcome.subject == "loading":
+        return [
+            "alexnet: records of 256 pixels that were prepared before, less a mean image, with"
+            " colour noise; DataLoader: full-size files by Pillow, scaled, without noise"
         ]
     return []
 

@@ -25,6 +25,7 @@ from alexnet.network.spec import nearest
 if TYPE_CHECKING:
     from alexnet.evaluation import Showing
     from alexnet.formats import Checkpoint
+    from alexnet.torch_net.precision import Precision
 
 
 def add(app: typer.Typer) -> None:
@@ -72,7 +73,7 @@ def evaluate(
 
     opened = {name: open_checkpoint(name) for name in dict.fromkeys(checkpoints)}
     asked = [(name, opened[name]) for name in checkpoints]
-    arithmetic = choose_precision(precision, asked[0][1].network)
+    arithmetic = _arithmetic(precision, asked)
     showing = replace(_showing(views, average, mean_crop), precision=arithmetic)
     _check_options(asked, showing, border, ensemble)
     _check_files(len(asked) if not ensemble else 1, worst, out, append)
@@ -88,6 +89,14 @@ def evaluate(
         _print(found, per_class, confused, worst, table)
     if out is not None:
         _draw_worst(found[-1], worst, out, as_json)
+
+
+def _arithmetic(precision: str, asked: Sequence[tuple[str, Checkpoint]]) -> Precision:
+    """One for all that are asked, so that rows can be compared."""
+    chosen = [choose_precision(precision, checkpoint.network) for _, checkpoint in asked]
+    if len(set(chosen)) > 1:
+        raise ValueError("--precision auto is fp32 for some of these networks and bf16 for others")
+    return chosen[0]
 
 
 def _showing(views: str, average: str, mean_crop: str) -> Showing:

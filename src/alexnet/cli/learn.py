@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from alexnet.images import PictureSet, Source
     from alexnet.images.learnable import Pictures
     from alexnet.images.loader import Loader
+    from alexnet.torch_net.precision import Precision
     from alexnet.training.events import Event
     from alexnet.training.loop import Outcome
     from alexnet.training.recipe import Recipe
@@ -68,6 +69,7 @@ def train(
     as_json: arguments.Json = False,
 ) -> None:
     """Teach a network the pictures of DATA; writes a run folder. Ctrl-C saves and leaves."""
+    from alexnet.torch_net.allocation import keep_memory
     from alexnet.training.loop import Intervals
     from alexnet.training.loop import train as learn
     from alexnet.training.run_folder import check_free
@@ -76,7 +78,6 @@ def train(
     begun = open_checkpoint(start) if start else None
     opened = _network(network, data, begun, parameters, side, class_tree)
     described = opened.network
-    arithmetic = choose_precision(precision, described)
     chosen = choose_recipe(
         *(recipe, data, described, opened.definition),
         begun=begun.network if begun else None,
@@ -88,6 +89,7 @@ def train(
     folder = run or Path("runs") / f"{Path(data).stem}-{described.name}"
     if not resume:
         check_free(folder)
+    arithmetic = _arithmetic(precision, described, folder if resume else None)
     source = _open_source(data, data_folder)
     described = _fitted(described, source)
     shown = _shown(data, source, described, chosen)
@@ -96,6 +98,7 @@ def train(
     )
     said = f"{len(shown.pictures):,} pictures{_judged_by(shown.validation, chosen)}"
     _say(as_json, f"learning {described.name} in {arithmetic} from {said}; run in {folder}")
+    keep_memory()
     with terminal.bar("training", "steps") as advance, stop_on_signals() as stop:
         outcome = learn(
             *(described, shown.pictures, chosen, folder),
@@ -146,6 +149,15 @@ def _fitted(network: Network, source: Source) -> Network:
         f"its last fully-connected layer gets {classes}"
     )
     return with_classes(network, classes)
+
+
+def _arithmetic(asked: str, network: Network, resumed: Path | None) -> Precision:
+    """The precision asked for; auto of a run that goes on is the one that it was begun in."""
+    from alexnet.training.run_folder import holds_run, stored_precision
+
+    if asked == "auto" and resumed is not None and holds_run(resumed):
+        return choose_precision(stored_precision(resumed), network)
+    return choose_precision(asked, network)
 
 
 class _Shown(NamedTuple):

@@ -58,7 +58,8 @@ class StoredImages:
     """Pictures that are asked for as those of a tensor uint8 (N, channels, side, side) are, by
     `[indices]`, `[slice]` or `[index]`.
 
-    What comes back has the memory format channels_last. Every picture is what `load` makes of its
+    What comes back has the memory format channels_last, is to be read only, and is kept until other
+    pictures are asked for. Every picture is what `load` makes of its
     record, whatever the order and the number of workers.
 
     Raises ReadingError where a record cannot be decoded.
@@ -68,6 +69,7 @@ class StoredImages:
     rows: np.ndarray = field(repr=False)
     shape: tuple[int, int, int, int]
     readers: Readers = field(repr=False)
+    _last: dict[bytes, Tensor] = field(default_factory=dict, repr=False)
 
     def __len__(self) -> int:
         """Return N."""
@@ -78,7 +80,12 @@ class StoredImages:
         if isinstance(chosen, int):
             return self[chosen : chosen + 1 or None][0]
         rows = self.rows[chosen if isinstance(chosen, slice) else chosen.numpy()]
-        return torch.from_numpy(self.readers.images(self.number, rows)).permute(0, 3, 1, 2)
+        asked = rows.tobytes()
+        if asked not in self._last:  # the networks of an ensemble ask for the same in turn
+            self._last.clear()
+            found = self.readers.images(self.number, rows)
+            self._last[asked] = torch.from_numpy(found).permute(0, 3, 1, 2)
+        return self._last[asked]
 
     def parts(self, chosen: Tensor) -> Iterator[Tensor]:
         """Yield what `[chosen]` has, a few pictures at a time, without a copy: each is to be read

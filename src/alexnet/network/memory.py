@@ -116,24 +116,31 @@ def training_memory(
     )
 
 
-def largest_batch(network: Network, room: int, precision: Precision = "fp32") -> int:
-    """The most pictures of which a training step stays within `room` bytes.
+def largest_batch(
+    network: Network, room: int, precision: Precision = "fp32", *, apart: bool = False
+) -> int:
+    """The most pictures of which a training step stays within `room` bytes; the other arguments as
+    `training_memory` takes them.
 
     Raises:
         ValueError: one picture is too much.
     """
-    least = training_memory(network, 1, precision).peak
+
+    def needed(count: int) -> int:
+        return training_memory(network, count, precision, apart=apart).peak
+
+    least = needed(1)
     if least > room:
         raise ValueError(
             f"a training step of network '{network.name}' with one picture needs"
             f" {least / 2**20:,.0f} MiB, and there are {room / 2**20:,.0f}"
         )
     fits, fails = 1, 2
-    while training_memory(network, fails, precision).peak <= room:
+    while needed(fails) <= room:
         fits, fails = fails, 2 * fails
     while fails - fits > 1:
         between = (fits + fails) // 2
-        if training_memory(network, between, precision).peak <= room:
+        if needed(between) <= room:
             fits = between
         else:
             fails = between

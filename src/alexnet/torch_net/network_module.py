@@ -10,6 +10,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn.modules import module as every
 
 from alexnet.network.layers import Activation, Conv, Input, Layer, Loss
 from alexnet.network.spec import Network
@@ -56,6 +57,7 @@ class NetworkModule(nn.Module):
                 own = {k.removeprefix(prefix): v for k, v in arrays.items() if k.startswith(prefix)}
                 # add_module refuses names that nn.Module uses itself, such as 'type'
                 self._modules[layer.name] = layer_module(layer, network, own)
+        self._own = dict(self._modules)
 
     def forward(
         self,
@@ -172,9 +174,11 @@ class NetworkModule(nn.Module):
         return {name: _shaped(self.network, name, values[name]) for name in wanted}
 
     def _is_watched(self, layer: Layer) -> bool:
-        """Whether somebody hung a hook on the layer's module."""
+        """Whether the layer's module must be called: somebody hung a hook on it, or on all modules,
+        or put another in its place.
+        """
         module = self._module(layer.name)
-        return bool(module._forward_hooks or module._forward_pre_hooks or module._backward_hooks)
+        return module is not self._own.get(layer.name) or is_hooked(module)
 
     def _lent(self, layer: Layer) -> dict[str, Any]:
         """The shared weights that a layer meets, from the layers that own them."""
@@ -192,13 +196,31 @@ class NetworkModule(nn.Module):
             return {}
         below = self.network[layer.reads[0]]
         alone = isinstance(below, Conv) and readers[below.name] == 1
-        return {"in_place": alone and not self._module(below.name)._forward_hooks}
+        watched = self._is_watched(layer) or self._is_watched(below)
+        return {"in_place": alone and not watched}
 
     def _module(self, name: str) -> nn.Module:
         """By the layer's name even where nn.Module has an attribute of that name."""
         module = self._modules[name]
         assert module is not None, "every layer but the inputs has a module"
         return module
+
+
+def is_hooked(module: nn.Module) -> bool:
+    """Whether calling a module calls anything else too."""
+    own = (
+        module._forward_hooks,
+        module._forward_pre_hooks,
+        module._backward_hooks,
+        module._backward_pre_hooks,
+    )
+    of_all = (
+        every._global_forward_hooks,
+        every._global_forward_pre_hooks,
+        every._global_backward_hooks,
+        every._global_backward_pre_hooks,
+    )
+    return any(own) or any(of_all) or "forward" in vars(module)
 
 
 def _accepted(layer: Layer, value: Tensor) -> Tensor:

@@ -19,7 +19,6 @@ from alexnet.images.learnable import Pictures, decoded, hold_out, sample
 from alexnet.network.edit import with_loss
 from alexnet.network.shapes import elements
 from alexnet.network.spec import Network
-from alexnet.torch_net.allocation import keep_memory
 from alexnet.torch_net.precision import Precision
 from alexnet.training import run_folder
 from alexnet.training.batches import (
@@ -122,7 +121,7 @@ def train(
         stop: asked after every step; when it says so, the run is saved and left.
         intervals: how often things are written down.
         device: where the network runs.
-        precision: of the arithmetic in a step; a resumed run gives equal figures at an equal one.
+        precision: of the arithmetic in a step; a run goes on in the one that it was begun in.
         clock: seconds, for speeds.
 
     Raises:
@@ -130,11 +129,10 @@ def train(
         SourceError: a store has no mean of such pictures, or a record that cannot be decoded.
         DivergedError: the loss or a weight is no longer finite; nothing is saved from then on.
     """
-    keep_memory()
     learned = _with_loss(network, report)
     if validation is None and recipe.validation_share:
         pictures, validation = _held_out(pictures, recipe, report)
-    newest = _newest(folder, recipe, learned, report, resume)
+    newest = _newest(folder, recipe, learned, report, resume, precision)
     device = torch.device(device)
     learner = _learner(learned, pictures, recipe, newest or start, device, precision, report)
     _check(learner, validation, test)
@@ -142,7 +140,7 @@ def train(
     if resume:
         _go_on(run, newest)
     else:
-        run_folder.create(folder, recipe, learned)
+        run_folder.create(folder, recipe, learned, precision)
         if start is not None:  # a resumed run must not need it again
             _save(run, keep=False)
     try:
@@ -252,13 +250,13 @@ def _as_set(pictures: Pictures) -> PictureSet:
 
 
 def _newest(
-    path: Path, recipe: Recipe, network: Network, report: Report, resume: bool
+    path: Path, recipe: Recipe, network: Network, report: Report, resume: bool, precision: str
 ) -> Checkpoint | None:
     """What to resume from; a new run looks only whether its folder is free, before long work."""
     if not resume:
         run_folder.check_free(path)
         return None
-    folder = run_folder.reopen(path, recipe, network)
+    folder = run_folder.reopen(path, recipe, network, precision)
     return folder.newest(lambda text: report(Notice(text)))
 
 

@@ -1,5 +1,5 @@
-"""What happened in a run, on disk: recipe.json, network.json, metrics.jsonl and checkpoints/. It
-holds the files and their rules; what is in a checkpoint is the loop's matter.
+"""What happened in a run, on disk: recipe.json, network.json, precision, metrics.jsonl and
+checkpoints/. It holds the files and their rules; what is in a checkpoint is the loop's matter.
 """
 
 from __future__ import annotations
@@ -16,6 +16,9 @@ from alexnet.network.codec import encode, from_json, to_json
 from alexnet.network.spec import Network, NetworkError
 from alexnet.training.rates import RecipeError
 from alexnet.training.recipe import Recipe, differences, recipe_from_json, recipe_to_json
+
+PRECISION, OLDEST = "precision", "fp32"
+"""The file that says what a run is computed in, and what runs were that have none."""
 
 CLOCK = "clock"
 """The key of a metrics row under which all that depends on the wall clock stands."""
@@ -136,7 +139,7 @@ class RunFolder:
         return None
 
 
-def create(path: Path, recipe: Recipe, network: Network) -> RunFolder:
+def create(path: Path, recipe: Recipe, network: Network, precision: str = OLDEST) -> RunFolder:
     """Makes the folder of a new run.
 
     Raises:
@@ -149,6 +152,8 @@ def create(path: Path, recipe: Recipe, network: Network) -> RunFolder:
         _sweep(folder)
         with replacing(path / "network.json") as temporary:
             temporary.write_text(to_json(network, indent=2) + "\n", encoding="utf-8")
+        with replacing(path / PRECISION) as temporary:
+            temporary.write_text(precision + "\n", encoding="utf-8")
         with replacing(path / "recipe.json") as temporary:
             temporary.write_text(recipe_to_json(recipe) + "\n", encoding="utf-8")
     except OSError as error:
@@ -167,13 +172,16 @@ def holds_run(path: Path) -> bool:
     return (path / "recipe.json").exists()
 
 
-def reopen(path: Path, recipe: Recipe, network: Network) -> RunFolder:
+def reopen(path: Path, recipe: Recipe, network: Network, precision: str = OLDEST) -> RunFolder:
     """Opens the folder of a run that is to go on.
 
     Raises:
-        RunError: it holds no run, or one of another recipe or network; says what differs.
+        RunError: it holds no run, or one of another recipe, network or precision; says what
+            differs.
     """
     differ = differences(recipe, stored_recipe(path))
+    if precision != stored_precision(path):
+        differ.append(f"precision is {precision} here and {stored_precision(path)} there")
     differ += _network_differences(path / "network.json", network)
     if differ:
         raise RunError(
@@ -198,6 +206,11 @@ def stored_recipe(path: Path) -> Recipe:
         return recipe_from_json(_text(path / "recipe.json"), str(path / "recipe.json"))
     except RecipeError as error:
         raise RunError(str(error)) from None
+
+
+def stored_precision(path: Path) -> str:
+    """What the run in the folder `path` is computed in; runs that do not say so, in OLDEST."""
+    return _text(path / PRECISION).strip() if (path / PRECISION).exists() else OLDEST
 
 
 def _sweep(folder: RunFolder) -> None:

@@ -73,8 +73,9 @@ class UpdateRule:
             done: steps before this one; they tell where in its period an array stands.
             share: pictures in the batch, over the configured batch size; it matters only where
                 gradients of several batches add up, which are divided by the configured size.
-            draws: what the noise of rates is drawn from, in the order of the parameters; twice an
-                update where there is decay, since every use draws anew (section 9).
+            draws: what the noise of rates is drawn from, in the order of the parameters; by rule
+                momentum twice an update where there is decay, since every use draws anew (section
+                9).
         """
         for name, rates in self.rates.items():
             weight, velocity = self.parameters[name], self.velocities[name]

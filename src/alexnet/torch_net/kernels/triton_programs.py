@@ -11,7 +11,7 @@ import triton.language as tl
 def _seen(x, at, mask, rectified: tl.constexpr):
     found = tl.load(x + at, mask=mask, other=0.0).to(tl.float32)
     if rectified:
-        found = tl.maximum(found, 0.0)
+        found = tl.where(found < 0.0, 0.0, found)  # what is no number stays
     return found
 
 
