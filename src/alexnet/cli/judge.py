@@ -93,7 +93,9 @@ def evaluate(
 
 def _arithmetic(precision: str, asked: Sequence[tuple[str, Checkpoint]]) -> Precision:
     """One for all that are asked, so that rows can be compared."""
-    chosen = [choose_precision(precision, checkpoint.network) for _, checkpoint in asked]
+    chosen: list[Precision] = [
+        choose_precision(precision, checkpoint.network) for _, checkpoint in asked
+    ]
     if len(set(chosen)) > 1:
         raise ValueError("--precision auto is fp32 for some of these networks and bf16 for others")
     return chosen[0]
