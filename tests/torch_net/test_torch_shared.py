@@ -34,6 +34,7 @@ from alexnet.network.layers import (
 )
 from alexnet.network.spec import Network
 from alexnet.torch_net import NetworkModule, build
+from alexnet.torch_net.elementwise import ActivationModule
 from torch_net.against_oracle import case, check
 from torch_net.test_torch_layers import FORMATS
 
@@ -211,14 +212,27 @@ def test_relu_overwrites_nothing_that_another_layer_reads(reader: str, first: bo
     check(case(Network("two readers", layers)))
 
 
-def test_relu_still_overwrites_what_nobody_else_reads() -> None:
+def test_relu_still_overwrites_what_nobody_else_reads(monkeypatch: pytest.MonkeyPatch) -> None:
     network = Network("chain", (PICTURE, conv("c", "x", weights=(DRAWN,)), RELU))
     module = build(network)
-    handed: list[Any] = []
-    relu = module.get_submodule("r")
-    relu.register_forward_hook(lambda _, inputs, output: handed.extend([*inputs, output]))
+    handed: list[Tensor] = []
+    forward = ActivationModule.forward
+
+    def seen(self: ActivationModule, x: Tensor, **named: Any) -> Tensor:
+        handed.extend([x, forward(self, x, **named)])
+        return handed[1]
+
+    monkeypatch.setattr(ActivationModule, "forward", seen)
     module(torch.randn(1, 2, 6, 6))
     assert handed[0].data_ptr() == handed[1].data_ptr()
+
+
+def test_relu_overwrites_nothing_while_somebody_watches() -> None:
+    network = Network("chain", (PICTURE, conv("c", "x", weights=(DRAWN,)), RELU))
+    for name in ("c", "r"):
+        module = build(network)
+        module.get_submodule(name).register_full_backward_hook(lambda *_: None)
+        module(torch.randn(1, 2, 6, 6)).sum().backward()
 
 
 # --- a tree of many classes -----------------------------------------------------------------------

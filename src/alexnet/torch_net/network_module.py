@@ -196,8 +196,7 @@ class NetworkModule(nn.Module):
             return {}
         below = self.network[layer.reads[0]]
         alone = isinstance(below, Conv) and readers[below.name] == 1
-        watched = self._is_watched(layer) or self._is_watched(below)
-        return {"in_place": alone and not watched}
+        return {"in_place": alone and not (self._is_watched(layer) or self._is_watched(below))}
 
     def _module(self, name: str) -> nn.Module:
         """By the layer's name even where nn.Module has an attribute of that name."""
