@@ -232,7 +232,7 @@ def test_relu_overwrites_nothing_while_somebody_watches() -> None:
     for name in ("c", "r"):
         module = build(network)
         module.get_submodule(name).register_full_backward_hook(lambda *_: None)
-        module(torch.randn(1, 2, 6, 6)).sum().backward()
+        module(torch.randn(1, 2, 6, 6).requires_grad_()).sum().backward()
 
 
 # --- a tree of many classes -----------------------------------------------------------------------
