@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from alexnet.cli import batch_size
-from alexnet.cli.batch_size import free_memory, with_batch_size
+from alexnet.cli.batch_size import free_memory, settings_of, with_batch_size
 from alexnet.network.catalog import get_network
 from alexnet.network.memory import training_memory
 from alexnet.training.recipes import recipe
@@ -24,13 +24,14 @@ def chosen(asked: str | None, *, pictures: int = 10**6, resumed: Path | None = N
 
 def test_a_number_is_taken_and_none_leaves_the_recipe_alone() -> None:
     assert chosen(None) == 128
-    assert chosen("32") == 32
+    assert settings_of(None) == settings_of("auto") == []
+    assert settings_of("32") == ["batch_size=32"]
 
 
 @pytest.mark.parametrize("wrong", ["0", "-1", "many", "1.5"])
 def test_what_is_no_size_is_refused(wrong: str) -> None:
     with pytest.raises(ValueError, match="a number from 1 on, or auto"):
-        chosen(wrong)
+        settings_of(wrong)
 
 
 def test_auto_fills_the_memory_that_is_free(

@@ -13,7 +13,6 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-import torch.nn.functional as functional
 from torch import Tensor
 
 from alexnet.network.layers import CrossMapNorm
@@ -129,10 +128,7 @@ def test_extremes_are_what_torch_operations_make_of_them(
 
 @pytest.mark.parametrize("memory_format", FORMATS.values(), ids=FORMATS)
 @pytest.mark.parametrize("without", [False, True], ids=["in C", "in torch operations"])
-@pytest.mark.parametrize("rectified", [False, True])
-def test_gradients(
-    monkeypatch: pytest.MonkeyPatch, memory_format: Any, without: bool, rectified: bool
-) -> None:
+def test_gradients(monkeypatch: pytest.MonkeyPatch, memory_format: Any, without: bool) -> None:
     if without:
         monkeypatch.setattr(response_norm, "library", lambda: None)
     x, _ = pair((2, 6, 2, 3), torch.float64, memory_format)
@@ -140,7 +136,7 @@ def test_gradients(
         f = formula_of(layer)
 
         def norm(x: Tensor, f: Any = f) -> Tensor:
-            return cross_map_norm(x, f.size, f.scale, f.beta, f.k, f.groups, f.blocked, rectified)
+            return cross_map_norm(x, f.size, f.scale, f.beta, f.k, f.groups, f.blocked)
 
         assert torch.autograd.gradcheck(norm, x.clone().requires_grad_())
 
@@ -156,20 +152,8 @@ def test_torch_operations_give_the_oracles_values(dtype: torch.dtype, memory_for
         close(response_norm_plain.gradient_of(x, gradient, formula), of_x, allowed)
 
 
-@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16], ids=str)
-def test_rectified_is_relu_before_it(dtype: torch.dtype) -> None:
-    x, gradient = pair((2, 20, 3, 3), dtype, torch.channels_last)
-    x.requires_grad_()
-    f = formula_of(PAPER)
-    together = cross_map_norm(x, f.size, f.scale, f.beta, f.k, rectified=True)
-    apart = cross_map_norm(functional.relu(x), f.size, f.scale, f.beta, f.k)
-    assert torch.equal(together, apart)
-    found, expected = (torch.autograd.grad(y, x, gradient)[0] for y in (together, apart))
-    assert torch.equal(found, expected)
-
-
 def test_torch_knows_the_operator() -> None:
-    numbers = (5, 0.1, 0.75, 2.0, 2, False, False)
+    numbers = (5, 0.1, 0.75, 2.0, 2, False)
     for memory_format in FORMATS.values():
         x, _ = pair((2, 6, 3, 4), torch.float32, memory_format)
         torch.library.opcheck(cross_map_norm, (x.requires_grad_(), *numbers))

@@ -19,6 +19,19 @@ SHARE = 0.7
 what the C library keeps beyond the account, up to a third of it."""
 
 
+def settings_of(asked: str | None) -> list[str]:
+    """What `--batch-size N` sets; auto waits until it is known what is learned from.
+
+    Raises:
+        ValueError: neither a number nor auto.
+    """
+    if asked is None or asked == "auto":
+        return []
+    if not asked.isdecimal() or int(asked) < 1:
+        raise ValueError(f"--batch-size is '{asked}'; it must be a number from 1 on, or auto")
+    return [f"batch_size={asked}"]
+
+
 def with_batch_size(
     recipe: Recipe,
     asked: str | None,
@@ -27,7 +40,7 @@ def with_batch_size(
     pictures: int,
     resumed: Path | None,
 ) -> Recipe:
-    """The recipe, with the batch size asked for where one is.
+    """The recipe, with as large batches as fit into memory where auto is asked for.
 
     Args:
         recipe: how to learn.
@@ -37,14 +50,10 @@ def with_batch_size(
         resumed: the folder of a run that goes on; auto is then what it was when the run began.
 
     Raises:
-        ValueError: neither a number nor auto, or not even one picture fits.
+        ValueError: not even one picture fits.
     """
-    if asked is None:
-        return recipe
     if asked != "auto":
-        if not asked.isdecimal() or int(asked) < 1:
-            raise ValueError(f"--batch-size is '{asked}'; it must be a number from 1 on, or auto")
-        return replace(recipe, batch_size=int(asked))
+        return recipe
     if resumed is not None:
         from alexnet.training.run_folder import stored_recipe
 

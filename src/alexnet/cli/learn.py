@@ -12,7 +12,7 @@ import typer
 
 from alexnet import terminal
 from alexnet.cli import arguments
-from alexnet.cli.batch_size import with_batch_size
+from alexnet.cli.batch_size import settings_of, with_batch_size
 from alexnet.cli.choices import choose_precision
 from alexnet.cli.open import Opened, open_checkpoint, open_described, stored
 from alexnet.cli.recipes import FOR_DATA, choose_recipe
@@ -81,7 +81,7 @@ def train(
     chosen = choose_recipe(
         *(recipe, data, described, opened.definition),
         begun=begun.network if begun else None,
-        settings=settings or [],
+        settings=[*(settings or []), *settings_of(batch_size)],
         notebook=notebook,
         order=order,
         freeze=freeze or [],

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from contextlib import suppress
 from dataclasses import replace
+from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Literal, get_args
 
 from alexnet import terminal
 from alexnet.network.catalog import get_network
+from alexnet.network.layers import Weighted
 from alexnet.network.spec import Network, nearest
 
 if TYPE_CHECKING:
@@ -59,7 +61,20 @@ def choose_recipe(
         chosen = _replayed(chosen, notebook, settings)
     if order is not None:
         chosen = replace(chosen, shuffled=_order(order) == "shuffled")
-    return frozen(with_settings(chosen, settings), freeze)
+    chosen = with_settings(chosen, settings)
+    for pattern in freeze:
+        _check_fits(pattern, network)
+    return frozen(chosen, freeze)
+
+
+def _check_fits(pattern: str, network: Network) -> None:
+    """Raises ValueError where a pattern is for no layer that learns."""
+    names = [layer.name for layer in network if isinstance(layer, Weighted)]
+    if not any(fnmatchcase(name, pattern) for name in names):
+        raise ValueError(
+            f"--freeze {pattern}: no layer of {network.name} that learns is called so; there are:"
+            f" {', '.join(names)}"
+        )
 
 
 def _usual(data: str, network: Network, begun: Network | None) -> str:

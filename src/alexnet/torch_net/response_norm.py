@@ -75,7 +75,6 @@ def _forward(
     k: float,
     groups: int = 1,
     blocked: bool = False,
-    rectified: bool = False,
 ) -> Tensor:
     """x · (k + scale · Σ x²)^-beta, the sum over `size` neighbouring maps of one of `groups`.
 
@@ -87,15 +86,14 @@ def _forward(
         k: what the sum is added to.
         groups: equal sets of maps, whose borders no window crosses.
         blocked: the sum is over the block that holds a map.
-        rectified: of max(x, 0) in the place of x.
     """
     formula = Formula(size, scale, beta, k, groups, blocked)
     x = x.contiguous(memory_format=layout(x))
     if in_c.applies(x) and (found := library()):
-        return in_c.normalise(found, x, formula, rectified=rectified)
+        return in_c.normalise(found, x, formula)
     if in_triton.applies(x, formula):
-        return in_triton.normalise(x, formula, rectified=rectified)
-    return plain.normalise(functional.relu(x) if rectified else x, formula)
+        return in_triton.normalise(x, formula)
+    return plain.normalise(x, formula)
 
 
 def _backward(
@@ -107,29 +105,23 @@ def _backward(
     k: float,
     groups: int = 1,
     blocked: bool = False,
-    rectified: bool = False,
 ) -> Tensor:
     """The gradient of `x` from that of the norm; it has no gradient of its own."""
     formula = Formula(size, scale, beta, k, groups, blocked)
     x = x.contiguous(memory_format=layout(x))
     gradient = gradient.to(x.dtype).contiguous(memory_format=layout(x))
     if in_c.applies(x) and (found := library()):
-        return in_c.normalise(found, x, formula, gradient=gradient, rectified=rectified)
+        return in_c.normalise(found, x, formula, gradient=gradient)
     if in_triton.applies(x, formula):
-        return in_triton.normalise(x, formula, gradient=gradient, rectified=rectified)
-    if not rectified:
-        return plain.gradient_of(x, gradient, formula)
-    return plain.gradient_of(functional.relu(x), gradient, formula).mul_(x > 0)
+        return in_triton.normalise(x, formula, gradient=gradient)
+    return plain.gradient_of(x, gradient, formula)
 
 
 def _like(x: Tensor, *_: Any, **named: Any) -> Tensor:
     return torch.empty_like(x, memory_format=layout(x))
 
 
-NUMBERS = (
-    "int size, float scale, float beta, float k, int groups=1, bool blocked=False,"
-    " bool rectified=False"
-)
+NUMBERS = "int size, float scale, float beta, float k, int groups=1, bool blocked=False"
 
 cross_map_norm = operator("cross_map_norm", f"Tensor x, {NUMBERS}", _forward, _like)
 with_gradient(

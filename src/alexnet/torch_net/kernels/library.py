@@ -26,8 +26,7 @@ SIGNATURES: dict[str, list[Any]] = {
     "alexnet_processor": [],
     "alexnet_has_openmp": [],
     "alexnet_response_norm": (
-        [POINTER, POINTER, POINTER, INT, INT, INT, LONG, LONG, LONG, LONG, INT]
-        + [REAL, REAL, REAL, INT]
+        [POINTER, POINTER, POINTER, INT, INT, INT, LONG, LONG, LONG, LONG, INT] + [REAL, REAL, REAL]
     ),
     "alexnet_momentum": [POINTER, POINTER, POINTER, INT, INT, INT, LONG, REAL, REAL, REAL],
     "alexnet_stage": (

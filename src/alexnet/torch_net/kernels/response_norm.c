@@ -26,7 +26,7 @@ typedef struct {
     const void *x, *gradient;
     void *result;
     void *scratch;          /* three buffers for each worker, all zeros at first */
-    int kind, relu, form, far;
+    int kind, form, far;
     double scale, beta, k;
     int64_t before, after;  /* how many maps the window reaches to either side */
     int64_t block;          /* the maps of a fixed block in place of a window; 0 is none */
@@ -91,18 +91,17 @@ static void cut_up(Norm *norm, int64_t sets) {
 /* Writes y, or with a gradient the gradient of x, to `result`.
  *
  * All three are dense and laid out alike: `sets` sets of `maps` · `units` numbers of `kind`, map after
- * map. A pixel whose maps lie side by side is a set with one unit. `relu` takes max(x, 0) in the place
- * of x, and stops the gradient where x is not above 0. `before` is how many maps earlier than its own a
- * window starts, `blocked` has fixed blocks of `size` maps in place of windows. `processor` is at most
- * what alexnet_processor() says. Returns 0, or 1 when there is no memory for scratch space. */
+ * map. A pixel whose maps lie side by side is a set with one unit. `before` is how many maps earlier
+ * than its own a window starts, `blocked` has fixed blocks of `size` maps in place of windows.
+ * `processor` is at most what alexnet_processor() says. Returns 0, or 1 when there is no memory for scratch space. */
 PUBLIC int alexnet_response_norm(
     const void *x, const void *gradient, void *result, int kind, int processor, int threads,
     int64_t sets, int64_t maps, int64_t units, int64_t size, int blocked, double scale, double beta,
-    double k, int relu
+    double k
 ) {
     int64_t before = blocked ? 0 : size / 2, after = blocked ? 0 : size - 1 - size / 2;
     Norm norm = {
-        .x = x, .gradient = gradient, .result = result, .kind = kind, .relu = relu,
+        .x = x, .gradient = gradient, .result = result, .kind = kind,
         .form = form_of(beta), .scale = scale, .beta = beta, .k = k,
         .before = before < maps ? before : maps - 1, .after = after < maps ? after : maps - 1,
         .block = blocked ? size : 0, .maps = maps, .units = units,

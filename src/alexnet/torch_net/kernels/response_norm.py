@@ -22,7 +22,6 @@ def normalise(
     formula: Formula,
     *,
     gradient: Tensor | None = None,
-    rectified: bool = False,
     processor: Processor | None = None,
 ) -> Tensor:
     """y, or with the gradient of y that of x; the shape, dtype and layout of `x`.
@@ -32,7 +31,6 @@ def normalise(
         x: (N, maps, height, width), in torch's own layout or channels-last.
         formula: the norm's numbers.
         gradient: laid out as `x`.
-        rectified: max(x, 0) is normalised in the place of x.
         processor: None is the best that there is; no better one may be named.
     """
     result = torch.empty_like(x)
@@ -58,6 +56,5 @@ def normalise(
         formula.scale,
         formula.beta,
         formula.k,
-        rectified,
     )
     return result

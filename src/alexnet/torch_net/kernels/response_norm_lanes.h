@@ -8,7 +8,6 @@
 #define power NAMED(power)
 #define window NAMED(window)
 #define sum_blocks NAMED(sum_blocks)
-#define see NAMED(see)
 #define prepare NAMED(prepare)
 #define put_result NAMED(put_result)
 #define put_squares NAMED(put_squares)
@@ -39,12 +38,6 @@ static TARGET void sum_blocks(const Norm *norm, real *line, int64_t width) {
     }
 }
 
-/* What is normalised: x, or max(x, 0). */
-INLINE vector see(const Norm *norm, int64_t place, int64_t count, int kind) {
-    vector x = fetch(norm->x, place, count, kind);
-    return norm->relu ? rectified(x) : x;
-}
-
 /* Asks for what the next tile will read, while this one is computed. */
 INLINE void prepare(const Norm *norm, const void *from, int64_t place, int kind) {
     int64_t bytes = kind == BFLOAT16 ? 2 : (int64_t)sizeof(real);
@@ -71,7 +64,7 @@ INLINE void put_result(const Norm *norm, int64_t place, int64_t count, vector x,
 
 INLINE void put_squares(const Norm *norm, Line line, real *squares, int kind) {
     FOR_LINE(norm, line, {
-        vector x = see(norm, place, count, kind);
+        vector x = fetch(norm->x, place, count, kind);
         store(squares + at, x * x);
     })
 }
@@ -83,7 +76,7 @@ INLINE void put_normalised(const Norm *norm, Line line, const real *squares, int
         vector sum = window(squares + at, norm->before, norm->after, norm->step, five);
         prepare(norm, norm->x, place, kind);
         vector powered = power(norm->form, norm->beta, k + scale * sum, &inverse);
-        vector y = see(norm, place, count, kind) * powered;
+        vector y = fetch(norm->x, place, count, kind) * powered;
         put_result(norm, place, count, y, kind);
     })
 }
@@ -99,7 +92,7 @@ INLINE void put_shares(
         vector powered = power(norm->form, norm->beta, k + scale * sum, &inverse);
         vector straight = fetch(norm->gradient, place, count, kind) * powered;
         store(direct + at, straight);
-        store(shares + at, straight * see(norm, place, count, kind) * inverse);
+        store(shares + at, straight * fetch(norm->x, place, count, kind) * inverse);
     })
 }
 
@@ -113,9 +106,6 @@ INLINE void put_gradient(
         prepare(norm, norm->gradient, place, kind);
         vector x = fetch(norm->x, place, count, kind);
         vector result = load(direct + at) + factor * x * sum;
-        if (norm->relu) {
-            result = where_positive(x, result);
-        }
         put_result(norm, place, count, result, kind);
     })
 }

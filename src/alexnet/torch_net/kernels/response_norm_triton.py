@@ -29,16 +29,13 @@ def applies(x: Tensor, formula: Formula) -> bool:
     return fits and importlib.util.find_spec("triton") is not None
 
 
-def normalise(
-    x: Tensor, formula: Formula, *, gradient: Tensor | None = None, rectified: bool = False
-) -> Tensor:
+def normalise(x: Tensor, formula: Formula, *, gradient: Tensor | None = None) -> Tensor:
     """y, or with the gradient of y that of x; the shape, dtype and layout of `x`.
 
     Args:
         x: (N, maps, height, width), dense, in torch's own layout or channels-last.
         formula: the norm's numbers; no blocks.
         gradient: laid out as `x`.
-        rectified: max(x, 0) is normalised in the place of x.
     """
     result = torch.empty_like(x)
     count = x.numel()
@@ -50,13 +47,11 @@ def normalise(
     f = formula
     numbers = (count, step, maps, f.scale, f.beta, f.k)
     if gradient is None:
-        _kernels().forward[grid](x, result, *numbers, f.before, f.after, rectified, BLOCK)
+        _kernels().forward[grid](x, result, *numbers, f.before, f.after, BLOCK)
         return result
     shares = torch.empty_like(x, dtype=torch.float32)
-    _kernels().share[grid](x, gradient, shares, *numbers, f.before, f.after, rectified, BLOCK)
-    _kernels().backward[grid](
-        x, gradient, shares, result, *numbers, f.before, f.after, rectified, BLOCK
-    )
+    _kernels().share[grid](x, gradient, shares, *numbers, f.before, f.after, BLOCK)
+    _kernels().backward[grid](x, gradient, shares, result, *numbers, f.before, f.after, BLOCK)
     return result
 
 
