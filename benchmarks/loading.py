@@ -19,7 +19,6 @@ import os
 os.environ["OMP_NUM_THREADS"] = "1"  # for the processes that are started, too
 
 import argparse
-import multiprocessing
 import random
 import statistics
 import tempfile
@@ -35,6 +34,7 @@ from results import record
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
+from alexnet.bench.loading import work
 from alexnet.images.learnable import channel_statistics, colour_components
 from alexnet.images.loader import Loader, StoredPictures
 from alexnet.images.preparing import Settings, prepare
@@ -100,16 +100,6 @@ def measured(batches: Iterator[Tensor], count: int) -> Speed:
         assert next(batches).shape == (BATCH, 3, CROP, CROP)
     seconds, worked = time.perf_counter() - began, work() - worked
     return Speed(count * BATCH / worked, count * BATCH / seconds)
-
-
-def work() -> float:
-    """Seconds that this process and those it started have computed."""
-    tick = os.sysconf("SC_CLK_TCK")
-    seconds = time.process_time()
-    for process in multiprocessing.active_children():
-        fields = Path(f"/proc/{process.pid}/stat").read_text().rpartition(") ")[2].split()
-        seconds += (int(fields[11]) + int(fields[12])) / tick
-    return seconds
 
 
 def from_files(files: Files) -> Iterator[Tensor]:

@@ -108,10 +108,10 @@ def _measured(batches: Iterator[Tensor], job: Job) -> Measurement:
     """
     for _ in range(AHEAD):
         next(batches)
-    began, worked = time.perf_counter(), _work()
+    began, worked = time.perf_counter(), work()
     for _ in range(job.effort.steps):
         assert next(batches).shape == (job.batch_size, 3, CROP, CROP)
-    clock, worked = time.perf_counter() - began, _work() - worked
+    clock, worked = time.perf_counter() - began, work() - worked
     steps, images = job.effort.steps, job.batch_size
     return Measurement(
         seconds=worked / steps,
@@ -122,7 +122,7 @@ def _measured(batches: Iterator[Tensor], job: Job) -> Measurement:
     )
 
 
-def _work() -> float:
+def work() -> float:
     """Seconds that this process and those that it started have computed (Linux)."""
     tick = os.sysconf("SC_CLK_TCK")
     seconds = time.process_time()
