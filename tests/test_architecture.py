@@ -23,13 +23,14 @@ BELOW: dict[str, set[str]] = {
     "pictures": {
         "network", "formats", "numpy_net", "torch_net", "images", "evaluation", "training",
     },
-    "bench": {"network", "torch_net", "images", "evaluation", "training"},
+    "bench": {"network", "formats", "torch_net", "images", "evaluation", "training"},
+    "estimator": {"network", "formats", "torch_net", "images", "evaluation", "training"},
     "cli": {
         "network", "formats", "torch_net", "images", "evaluation", "training", "pictures",
-        "bench", "terminal",
+        "bench", "estimator", "terminal",
     },
     "__main__": {"cli"},
-    "__init__": {"network", "formats", "torch_net", "evaluation", "training"},
+    "__init__": {"network", "formats", "torch_net", "evaluation", "training", "estimator"},
 }  # fmt: skip
 """Which rooms each room may import, DESIGN's ladder written out."""
 
@@ -50,6 +51,7 @@ NETWORK_ORDER = [
     "ledger",
     "stages",
     "memory",
+    "plan",
     "tool_rules",
     "tools",
     "explain",

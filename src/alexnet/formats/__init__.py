@@ -3,13 +3,34 @@
 from __future__ import annotations
 
 import os
+from dataclasses import fields
 from pathlib import Path
 
 from alexnet.formats import safetensors
-from alexnet.formats.checkpoint import Checkpoint, Format, FormatError, TrainingState
+from alexnet.formats.checkpoint import (
+    Beside,
+    Checkpoint,
+    Described,
+    Format,
+    FormatError,
+    TrainingState,
+    Written,
+)
 from alexnet.formats.cuda_convnet import model_file
 
-__all__ = ["FORMATS", "Checkpoint", "Format", "FormatError", "TrainingState", "read", "write"]
+__all__ = [
+    "FORMATS",
+    "Beside",
+    "Checkpoint",
+    "Described",
+    "Format",
+    "FormatError",
+    "TrainingState",
+    "Written",
+    "describe",
+    "read",
+    "write",
+]
 
 FORMATS: tuple[Format, ...] = (safetensors.FORMAT, model_file.FORMAT)
 """Every format, in the order in which they are asked whether a file is theirs."""
@@ -18,18 +39,49 @@ HEAD = 4096
 """Bytes that a format is shown to recognise a file."""
 
 
-def read(path: str | os.PathLike[str]) -> Checkpoint:
+NOTHING = Beside()
+
+
+def read(path: str | os.PathLike[str], *, beside: Beside = NOTHING) -> Checkpoint:
     """The checkpoint in a file of any known format.
 
+    Args:
+        path: the file.
+        beside: what the file leaves open, where its format leaves anything open.
+
     Raises:
-        FormatError: no such file, no known format, or a damaged file.
+        FormatError: no such file, no known format, a damaged file, or `beside` says what the file
+            says itself.
     """
     path = Path(path)
+    return _known(path, beside).read(path, beside)
+
+
+def describe(path: str | os.PathLike[str], *, beside: Beside = NOTHING) -> Described:
+    """The network in a file of any known format, without its weights where it can do without.
+
+    Args, Raises:
+        as `read`.
+    """
+    path = Path(path)
+    known = _known(path, beside)
+    if known.describe is not None:
+        return known.describe(path, beside)
+    found = known.read(path, beside)
+    return Described(network=found.network, notes=found.notes)
+
+
+def _known(path: Path, beside: Beside) -> Format:
     known = recognised(path)
     if known is None:
         names = ", ".join(known.name for known in FORMATS)
         raise FormatError(f"{path}: is in no format that is known ({names})")
-    return known.read(path)
+    for entry in fields(beside):
+        if getattr(beside, entry.name) is not None and entry.name not in known.takes:
+            raise FormatError(
+                f"{path}: is a file of {known.name}, which has its own {entry.name}; name none"
+            )
+    return known
 
 
 def recognised(path: Path) -> Format | None:
@@ -44,8 +96,11 @@ def recognised(path: Path) -> Format | None:
     return next((known for known in FORMATS if known.recognise(head, path.name)), None)
 
 
-def write(checkpoint: Checkpoint, path: str | os.PathLike[str]) -> None:
+def write(checkpoint: Checkpoint, path: str | os.PathLike[str]) -> Written:
     """Writes a checkpoint in the format that the name's ending asks for.
+
+    Returns:
+        The files written, and what of the checkpoint they cannot hold.
 
     Raises:
         FormatError: no format of that ending can be written, or the file cannot.

@@ -84,6 +84,45 @@ class Checkpoint:
         return self.classes[index] if index < len(self.classes) else str(index)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Beside:
+    """What a person says of a file that does not say it itself.
+
+    Attributes:
+        network: whose arrays a file of bare arrays holds.
+        weights: the file with the arrays of a file that only describes a network.
+    """
+
+    network: Network | None = None
+    weights: Path | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Described:
+    """The network that a file describes.
+
+    Attributes:
+        network: the description.
+        notes: what the file said that a network cannot hold; printed, never dropped.
+    """
+
+    network: Network
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Written:
+    """What came of writing a checkpoint down.
+
+    Attributes:
+        files: every file written, the one that was asked for first.
+        notes: what of the checkpoint the files cannot hold, or hold in another form.
+    """
+
+    files: tuple[Path, ...]
+    notes: tuple[str, ...] = ()
+
+
 @dataclass(frozen=True, kw_only=True)
 class Format:
     """A way of writing checkpoints down.
@@ -92,15 +131,20 @@ class Format:
         name: what people call it.
         suffixes: what its files' names end with, dot included; the first is preferred.
         recognise: whether a file may be one, from its first bytes and its name.
-        read: a checkpoint from a file; raises FormatError.
+        read: a checkpoint from a file and what is said of it; raises FormatError.
+        takes: the fields of `Beside` that its files leave open; others are refused.
+        describe: the network of a file, its weights left where they are; None where reading all
+            of it is as quick. Raises FormatError.
         write: a checkpoint into a file; raises FormatError. None where it is only read.
     """
 
     name: str
     suffixes: tuple[str, ...]
     recognise: Callable[[bytes, str], bool]
-    read: Callable[[Path], Checkpoint]
-    write: Callable[[Checkpoint, Path], None] | None
+    read: Callable[[Path, Beside], Checkpoint]
+    takes: frozenset[str] = frozenset()
+    describe: Callable[[Path, Beside], Described] | None = None
+    write: Callable[[Checkpoint, Path], Written] | None
 
 
 def _check_arrays(network: Network, arrays: Arrays, what: str) -> None:

@@ -14,7 +14,15 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file  # pyright: ignore[reportUnknownVariableType]
 
 from alexnet.formats.atomic import replacing
-from alexnet.formats.checkpoint import Array, Checkpoint, Format, FormatError, TrainingState
+from alexnet.formats.checkpoint import (
+    Array,
+    Beside,
+    Checkpoint,
+    Format,
+    FormatError,
+    TrainingState,
+    Written,
+)
 from alexnet.network.codec import CodecError, decode, encode, from_json, to_json
 from alexnet.network.contract import ContractError, InputContract
 from alexnet.network.spec import NetworkError
@@ -43,7 +51,7 @@ def recognise(head: bytes, name: str) -> bool:
     return name.endswith(".safetensors") or head[8:9] == b"{"
 
 
-def write(checkpoint: Checkpoint, path: Path) -> None:
+def write(checkpoint: Checkpoint, path: Path) -> Written:
     """Writes `path` atomically: after any failure the file that was there stands untouched.
 
     Raises:
@@ -64,9 +72,10 @@ def write(checkpoint: Checkpoint, path: Path) -> None:
     except (OSError, SafetensorError) as error:
         reason = error.strerror if isinstance(error, OSError) and error.strerror else error
         raise FormatError(f"{path}: cannot be written ({reason})") from error
+    return Written(files=(path,))
 
 
-def read(path: Path) -> Checkpoint:
+def read(path: Path, _: Beside = Beside()) -> Checkpoint:  # noqa: B008  # frozen
     """The checkpoint in `path`. Weights that are not finite are read, and noted.
 
     Raises:

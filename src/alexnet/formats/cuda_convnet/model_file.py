@@ -9,7 +9,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from alexnet.formats.checkpoint import Checkpoint, Format, FormatError, TrainingState
+from alexnet.formats.checkpoint import (
+    Beside,
+    Checkpoint,
+    Format,
+    FormatError,
+    TrainingState,
+)
 from alexnet.formats.cuda_convnet.document import Document
 from alexnet.formats.cuda_convnet.model_arrays import BIASES, WEIGHTS, model_arrays, not_finite
 from alexnet.formats.cuda_convnet.model_documents import model_documents
@@ -183,7 +189,7 @@ def arrays(model: Model, network: Network) -> tuple[dict[str, Matrix], dict[str,
     )
 
 
-def read_model(path: Path) -> Checkpoint:
+def read_model(path: Path, _: Beside = Beside()) -> Checkpoint:  # noqa: B008  # frozen
     """A model file, or the newest in a folder of them, as a checkpoint.
 
     A model holds no mean of its pictures; that of a `batches.meta` beside it is taken, whose

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from alexnet.formats.atomic import replacing
-from alexnet.formats.checkpoint import Array, Checkpoint, FormatError
+from alexnet.formats.checkpoint import Array, Checkpoint, FormatError, Written
 from alexnet.formats.cuda_convnet.model_arrays import model_matrices
 from alexnet.formats.cuda_convnet.model_fields import model_fields
 from alexnet.formats.cuda_convnet.model_meta import META, BatchesMeta, read_meta, write_meta
@@ -28,9 +28,9 @@ MODULES: Mapping[Dialect, str] = {
 """Where each release keeps the classes of its options."""
 
 
-def write(checkpoint: Checkpoint, path: Path) -> None:
+def write(checkpoint: Checkpoint, path: Path) -> Written:
     """Writes a model of 2012; see `write_model`."""
-    write_model(checkpoint, path)
+    return write_model(checkpoint, path)
 
 
 def write_model(
@@ -39,7 +39,7 @@ def write_model(
     *,
     kind: Dialect = "2012",
     rules: LearningRules | None = None,
-) -> None:
+) -> Written:
     """Writes a pickle that Python 2 loads, protocol 2; after any failure the old file stands.
 
     A mean of the pictures and names of the classes have no place in a model. They are written
@@ -80,6 +80,7 @@ def write_model(
             dump({"model_state": state, "op": _options(checkpoint, kind)}, file.write)
     except OSError as error:
         raise FormatError(f"{path}: cannot be written ({error.strerror or error})") from error
+    return Written(files=(path,) if meta is None else (path, path.with_name(META)))
 
 
 def _require_writable(checkpoint: Checkpoint) -> None:
