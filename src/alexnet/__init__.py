@@ -18,7 +18,9 @@ from alexnet.network.spec import Network as Network
 from alexnet.network.spec import NetworkError as NetworkError
 
 if TYPE_CHECKING:
+    from alexnet.estimator import AlexNetClassifier as AlexNetClassifier
     from alexnet.evaluation import evaluate as evaluate
+    from alexnet.evaluation import features as features
     from alexnet.formats import Checkpoint as Checkpoint
     from alexnet.formats import read as read
     from alexnet.formats import write as write
@@ -33,12 +35,14 @@ if TYPE_CHECKING:
     from alexnet.training.loop import train as train
 
 LATE = {
+    "AlexNetClassifier": "alexnet.estimator",
     "Checkpoint": "alexnet.formats",
     "arrays_of": "alexnet.torch_net.from_module",
     "audit": "alexnet.network.paper",
     "build": "alexnet.torch_net",
     "compare": "alexnet.network.compare",
     "evaluate": "alexnet.evaluation",
+    "features": "alexnet.evaluation",
     "fold": "alexnet.network.towers",
     "from_module": "alexnet.torch_net.from_module",
     "read": "alexnet.formats",

@@ -22,6 +22,7 @@ FIXED = {
     "caffe": (60_965_224, 724_406_816, 659_272),
     "caffenet": (60_965_224, 724_406_816, 659_272),
     "one_weird_trick": (61_100_840, 714_188_480, 494_184),
+    "soumith": (60_522_856, 649_646_624, 659_272),
     "cs231n": (62_378_344, 1_135_256_096, 659_272),
     "80sec": (145_578, None, 45_130),
     "18pct": (89_578, None, 45_066),
@@ -42,6 +43,37 @@ def test_totals_are_the_published_ones(name: str) -> None:
 
 def test_the_one_gpu_net_has_the_parameters_of_145_half() -> None:
     assert ledger(network("one_gpu")).total.parameters == 59_798_312
+
+
+def test_the_unconnected_towers_by_closed_form() -> None:
+    # alexnet.lua: filters · (channels · size²) and a bias per filter, twice; then the dense layers
+    rows = ((48, 3 * 121), (128, 48 * 25), (192, 128 * 9), (192, 192 * 9), (128, 192 * 9))
+    maps = (55 * 55, 27 * 27, 13 * 13, 13 * 13, 13 * 13)
+    tower = sum(filters * seen + filters for filters, seen in rows)
+    dense = sum(a * b + b for a, b in ((9216, 4096), (4096, 4096), (4096, 1000)))
+    work = sum(2 * f * seen * n for (f, seen), n in zip(rows, maps, strict=True))
+    account = ledger(network("soumith"))
+    assert account.total.parameters == 2 * tower + dense
+    assert account.total.multiply_adds == work + 9216 * 4096 + 4096 * 4096 + 4096 * 1000
+    assert account.per_tower[0] == account.per_tower[1]
+    assert account.per_tower[0].parameters == tower
+
+
+def test_the_features_of_unconnected_towers_never_cross() -> None:
+    account = ledger(network("soumith"))
+    assert account.crossings == ()
+    joined = next(layer for layer in network("soumith") if len(layer.reads) > 1)
+    assert (joined.name, joined.kind, joined.reads) == ("features", "concat", ("pool5a", "pool5b"))
+    assert [network("soumith").shape(f"pool{n}b")[1] for n in (1, 2, 5)] == [27, 13, 6]
+
+
+def test_alexnetowt_is_torchvisions_network() -> None:
+    # soumith/imagenet-multiGPU.torch, models/alexnetowt.lua: its layers as (outputs, inputs, size)
+    features = ((64, 3, 11), (192, 64, 5), (384, 192, 3), (256, 384, 3), (256, 256, 3))
+    dense = ((4096, 256 * 6 * 6), (4096, 4096), (1000, 4096))
+    shapes = [(f, c, s, s) for f, c, s in features] + list(dense)
+    found = [p.shape for p in network_parameters(network("one_weird_trick")) if not p.is_bias]
+    assert found == shapes
 
 
 def test_first_layer_shared_and_unshared_as_cs231n_counts_them() -> None:

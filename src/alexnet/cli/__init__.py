@@ -14,7 +14,18 @@ from typing import Annotated
 import typer
 
 from alexnet import terminal
-from alexnet.cli import account, bench, convert, draw, judge, learn, numbers, prepare
+from alexnet.cli import (
+    account,
+    bench,
+    convert,
+    draw,
+    features,
+    judge,
+    learn,
+    numbers,
+    plan,
+    prepare,
+)
 
 app = typer.Typer(
     name="alexnet",
@@ -52,9 +63,11 @@ numbers.add(app)
 prepare.add(app)
 learn.add(app)
 judge.add(app)
+features.add(app)
 draw.add(app)
 convert.add(app)
 bench.add(app)
+plan.add(app)
 
 
 def run(arguments: list[str] | None = None) -> None:

@@ -15,10 +15,12 @@ import typer
 from alexnet import terminal
 from alexnet.cli import arguments, verdicts
 from alexnet.cli.choices import choose_precision
-from alexnet.cli.examine import Pictures, border_of, judged
+from alexnet.cli.examine import border_of
 from alexnet.cli.examine import test_guesses as test_guesses
 from alexnet.cli.open import open_checkpoint
 from alexnet.cli.predict import predict
+from alexnet.cli.processes import Processes, ranks_here, speaking
+from alexnet.cli.shares import judged_together
 from alexnet.cli.verdicts import Verdict
 from alexnet.network.spec import nearest
 
@@ -64,31 +66,39 @@ def evaluate(
     ] = 0,
     out: Annotated[Path | None, typer.Option(help="Draw the worst into this file.")] = None,
     precision: arguments.Arithmetic = "fp32",
+    processes: Processes = None,
     table: Annotated[bool, typer.Option("--table", help="Beside the paper's two tables.")] = False,
     append: Annotated[Path | None, typer.Option(help="Add the rows here, as JSON lines.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Count how often each checkpoint is right about the test pictures of DATA."""
     from alexnet.torch_net.allocation import keep_memory
+    from alexnet.training.distributed import joined
 
-    opened = {name: open_checkpoint(name) for name in dict.fromkeys(checkpoints)}
-    asked = [(name, opened[name]) for name in checkpoints]
-    arithmetic = _arithmetic(precision, asked)
-    showing = replace(_showing(views, average, mean_crop), precision=arithmetic)
-    _check_options(asked, showing, border, ensemble)
-    _check_files(len(asked) if not ensemble else 1, worst, out, append)
-    if table and as_json:
-        raise ValueError("--table is for reading and --json for programs; leave one of them out")
-    keep_memory()
-    found = judged(asked, Pictures(data, data_folder), showing, border, ensemble)
-    if append is not None:
-        _append(found, append)
-    if as_json:
-        terminal.print_json([_tree(verdict, per_class, confused, worst) for verdict in found])
-    else:
-        _print(found, per_class, confused, worst, table)
-    if out is not None:
-        _draw_worst(found[-1], worst, out, as_json)
+    with joined(ranks_here(processes)) as group, speaking(group):
+        with group.agreed():
+            opened = {name: open_checkpoint(name) for name in dict.fromkeys(checkpoints)}
+            asked = [(name, opened[name]) for name in checkpoints]
+            arithmetic = _arithmetic(precision, asked)
+            showing = replace(_showing(views, average, mean_crop), precision=arithmetic)
+            _check_options(asked, showing, border, ensemble)
+            _check_files(len(asked) if not ensemble else 1, worst, out, append)
+            if table and as_json:
+                raise ValueError(
+                    "--table is for reading and --json for programs; leave one of them out"
+                )
+        keep_memory()
+        found = judged_together(asked, (data, data_folder), showing, border, ensemble, group)
+        if not group.leads:
+            return
+        if append is not None:
+            _append(found, append)
+        if as_json:
+            terminal.print_json([_tree(verdict, per_class, confused, worst) for verdict in found])
+        else:
+            _print(found, per_class, confused, worst, table)
+        if out is not None:
+            _draw_worst(found[-1], worst, out, as_json)
 
 
 def _arithmetic(precision: str, asked: Sequence[tuple[str, Checkpoint]]) -> Precision:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shlex
 import sys
 from pathlib import Path
@@ -15,6 +14,18 @@ from alexnet.cli import arguments
 from alexnet.cli.batch_size import settings_of, with_batch_size
 from alexnet.cli.choices import choose_precision
 from alexnet.cli.open import Opened, open_checkpoint, open_described, stored
+from alexnet.cli.processes import (
+    INTERRUPTED,
+    WAITING_SECONDS,
+    Accumulate,
+    Processes,
+    Restarts,
+    SaveSteps,
+    Timeout,
+    cores,
+    ranks_here,
+    speaking,
+)
 from alexnet.cli.recipes import FOR_DATA, choose_recipe
 from alexnet.cli.tables import ledger_table
 from alexnet.network.edit import with_classes, with_input
@@ -29,12 +40,10 @@ if TYPE_CHECKING:
     from alexnet.images.learnable import Pictures
     from alexnet.images.loader import Loader
     from alexnet.torch_net.precision import Precision
+    from alexnet.training.distributed import Group
     from alexnet.training.events import Event
-    from alexnet.training.loop import Outcome
+    from alexnet.training.loop import Intervals, Outcome
     from alexnet.training.recipe import Recipe
-
-INTERRUPTED = 130
-"""Exit status of a run that was asked to stop, as shells have it for Ctrl-C."""
 
 
 def add(app: typer.Typer) -> None:
@@ -46,7 +55,7 @@ def train(
     data: Annotated[str, typer.Argument(help="digits, cifar10, or a path to pictures.")],
     network: Annotated[
         str | None,
-        typer.Option(metavar="NAME", help="A network's name or file (default: by the data)."),
+        typer.Option(metavar="NAME", help="Name or file (default: by the data)."),
     ] = None,
     recipe: Annotated[
         str | None, typer.Option(metavar="NAME", help="How to learn (default: by the data).")
@@ -62,56 +71,106 @@ def train(
     run: arguments.Run = None,
     resume: arguments.Resume = False,
     save_every: arguments.SaveEvery = 1,
+    save_steps: SaveSteps = None,
     keep_every: arguments.KeepEvery = None,
     data_folder: arguments.DataFolder = None,
     batch_size: arguments.BatchSize = None,
+    accumulate: Accumulate = 1,
     precision: arguments.Arithmetic = "auto",
+    processes: Processes = None,
+    restarts: Restarts = 0,
+    timeout: Timeout = WAITING_SECONDS,
     as_json: arguments.Json = False,
 ) -> None:
     """Teach a network the pictures of DATA; writes a run folder. Ctrl-C saves and leaves."""
-    from alexnet.torch_net.allocation import keep_memory
+    from alexnet.training.distributed import joined
     from alexnet.training.loop import Intervals
+
+    ranks = ranks_here(processes, restarts)
+    with joined(ranks, timeout_seconds=timeout) as group, speaking(group):
+        with group.agreed():
+            begun = open_checkpoint(start) if start else None
+            opened = _network(network, data, begun, parameters, side, class_tree)
+            described = opened.network
+            chosen = choose_recipe(
+                *(recipe, data, described, opened.definition),
+                begun=begun.network if begun else None,
+                settings=[*(settings or []), *settings_of(batch_size)],
+                notebook=notebook,
+                order=order,
+                freeze=freeze or [],
+            )
+            folder = run or Path("runs") / f"{Path(data).stem}-{described.name}"
+        resumed = group.lead(lambda: _resumed(folder, resume, group))
+        arithmetic: Precision = group.lead(lambda: _arithmetic(precision, described, resumed))
+        with group.agreed():
+            source = _open_source(data, data_folder)
+            fitted = _fitted(described, source)
+            shown = _shown(data, source, fitted, chosen, group)
+        count = len(shown.pictures)
+        chosen = group.lead(
+            lambda: with_batch_size(chosen, batch_size, fitted, arithmetic, count, resumed)
+        )
+        asked = _Asked(fitted, begun, chosen, folder, resumed is not None, arithmetic, accumulate)
+        every = Intervals(save_epochs=save_every, save_steps=save_steps, keep_epochs=keep_every)
+        _learn(asked, shown, every, group, data, as_json)
+
+
+class _Asked(NamedTuple):
+    """What is to be learned, how, and where it is written."""
+
+    network: Network
+    begun: Checkpoint | None
+    recipe: Recipe
+    folder: Path
+    resume: bool
+    arithmetic: Precision
+    parts: int
+
+
+def _learn(
+    asked: _Asked, shown: _Shown, every: Intervals, group: Group, data: str, as_json: bool
+) -> None:
+    """Runs the loop and shows how it goes."""
+    from alexnet.torch_net.allocation import keep_memory
     from alexnet.training.loop import train as learn
-    from alexnet.training.run_folder import check_free
     from alexnet.training.stopping import stop_on_signals
 
-    begun = open_checkpoint(start) if start else None
-    opened = _network(network, data, begun, parameters, side, class_tree)
-    described = opened.network
-    chosen = choose_recipe(
-        *(recipe, data, described, opened.definition),
-        begun=begun.network if begun else None,
-        settings=[*(settings or []), *settings_of(batch_size)],
-        notebook=notebook,
-        order=order,
-        freeze=freeze or [],
-    )
-    folder = run or Path("runs") / f"{Path(data).stem}-{described.name}"
-    if not resume:
-        check_free(folder)
-    arithmetic = _arithmetic(precision, described, folder if resume else None)
-    source = _open_source(data, data_folder)
-    described = _fitted(described, source)
-    shown = _shown(data, source, described, chosen)
-    chosen = with_batch_size(
-        chosen, batch_size, described, arithmetic, len(shown.pictures), folder if resume else None
-    )
-    said = f"{len(shown.pictures):,} pictures{_judged_by(shown.validation, chosen)}"
-    _say(as_json, f"learning {described.name} in {arithmetic} from {said}; run in {folder}")
+    said = f"{len(shown.pictures):,} pictures{_judged_by(shown.validation, asked.recipe)}"
+    by = "" if group.alone else f" by {group.ranks.count} processes"
+    what = f"learning {asked.network.name} in {asked.arithmetic} from {said}{by}"
+    _say(as_json, f"{what}; run in {asked.folder}")
     keep_memory()
     with terminal.bar("training", "steps") as advance, stop_on_signals() as stop:
         outcome = learn(
-            *(described, shown.pictures, chosen, folder),
+            *(asked.network, shown.pictures, asked.recipe, asked.folder),
             validation=shown.validation,
             test=shown.test,
-            start=begun,
-            resume=resume,
+            start=asked.begun,
+            resume=asked.resume,
             report=lambda event: _show(event, advance, as_json),
             stop=stop,
-            intervals=Intervals(save_epochs=save_every, keep_epochs=keep_every),
-            precision=arithmetic,
+            intervals=every,
+            precision=asked.arithmetic,
+            group=group,
+            parts=asked.parts,
         )
-    _conclude(outcome, described, folder, data, as_json)
+    _conclude(outcome, asked.network, asked.folder, data, as_json)
+
+
+def _resumed(folder: Path, resume: bool, group: Group) -> Path | None:
+    """The folder of a run that is to go on: asked for, or begun by this launch of processes, which
+    were begun anew; else None, and it holds no run.
+
+    Raises:
+        RunError: it holds one.
+    """
+    from alexnet.training.run_folder import begun_by, check_free
+
+    if resume or (group.ranks.restarts and begun_by(folder, group.ranks.launch)):
+        return folder
+    check_free(folder)
+    return None
 
 
 def _network(
@@ -170,9 +229,10 @@ class _Shown(NamedTuple):
     test: Pictures | None
 
 
-def _shown(data: str, source: Source, network: Network, recipe: Recipe) -> _Shown:
+def _shown(data: str, source: Source, network: Network, recipe: Recipe, group: Group) -> _Shown:
     """A store's own pictures are read while the network learns; all others are decoded first."""
-    loader = _store_loader(data, network, recipe)
+    workers = max(1, cores() // group.ranks.local_count)
+    loader = _store_loader(data, network, recipe, workers)
     if loader is not None:
         terminal.warn("the store's pictures are read while the network learns")
         return _Shown(loader.pictures("train"), loader.labelled("val"), loader.labelled("test"))
@@ -180,9 +240,9 @@ def _shown(data: str, source: Source, network: Network, recipe: Recipe) -> _Show
     return _Shown(pictures, None, test if len(test) else None)
 
 
-def _store_loader(data: str, network: Network, recipe: Recipe) -> Loader | None:
-    """Reads DATA ahead; None where it is no store, or, said aloud, one of pictures that the network
-    does not take as they are.
+def _store_loader(data: str, network: Network, recipe: Recipe, workers: int) -> Loader | None:
+    """Reads DATA ahead by so many workers; None where it is no store, or, said aloud, one of
+    pictures that the network does not take as they are.
     """
     from alexnet.images.loader import taught_from
 
@@ -190,7 +250,7 @@ def _store_loader(data: str, network: Network, recipe: Recipe) -> Loader | None:
     if store is None:
         return None
     channels, side = network.picture.shape[0], recipe.picture_side(network)
-    loader = taught_from(store, channels=channels, side=side, workers=os.cpu_count() or 1)
+    loader = taught_from(store, channels=channels, side=side, workers=workers)
     if loader is None and side != store.manifest.side:
         terminal.warn(
             f"{data}: has pictures of {store.manifest.side} pixels and {network.name} learns from"

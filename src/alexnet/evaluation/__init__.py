@@ -2,6 +2,7 @@
 paper's protocol. It learns nothing and reads no files.
 """
 
+from alexnet.evaluation.features import Feature, feature_batches, features
 from alexnet.evaluation.interval import wilson
 from alexnet.evaluation.judgement import (
     Guess,
@@ -35,6 +36,7 @@ __all__ = [
     "Confusion",
     "EvaluationError",
     "Examinee",
+    "Feature",
     "Guess",
     "Judgement",
     "MeanCrop",
@@ -45,6 +47,8 @@ __all__ = [
     "check_showing",
     "confused",
     "evaluate",
+    "feature_batches",
+    "features",
     "judge",
     "judge_together",
     "label_ranks",

@@ -27,19 +27,24 @@ from alexnet.network.contract import InputContract
 from alexnet.training.rates import RecipeError
 from alexnet.training.recipe import Recipe
 
-RANK_DRAWS = 2
-"""The stream of a step that one of several ranks takes dropout from, beside that of the batch."""
-
 
 @dataclass(frozen=True, eq=False)
 class Batch:
-    """One step's pictures, or a rank's share of them, float32 (N, channels, side, side), labels
-    int64 (N,), and what dropout draws from.
+    """One step's pictures, or a rank's share of them.
+
+    Attributes:
+        images: float32 (N, channels, side, side).
+        labels: int64 (N,).
+        draws: what dropout draws from, for all pictures of the step: every rank has the same.
+        first: the place of the first of them among all pictures of the step.
+        whole: how many those are.
     """
 
     images: Tensor
     labels: Tensor
     draws: torch.Generator
+    first: int
+    whole: int
 
 
 @dataclass(frozen=True, eq=False)
@@ -131,9 +136,8 @@ class Batches:
         cut = self._cut(chosen[own], cuts)
         shown = finished(cut, shape, self._arithmetic(strength), noise, self.device)
         labels = self.pictures.labels[chosen[own]].to(self.device)
-        if self.ranks > 1:
-            draws = generator(self.recipe.seed, epoch, step, RANK_DRAWS, self.rank)
-        return Batch(shown, labels, _moved(draws, self.device))
+        moved = _moved(draws, self.device)
+        return Batch(shown, labels, moved, first=own.start, whole=len(chosen))
 
     def _cuts(self, count: int, draws: torch.Generator) -> list[Cut]:
         """Where each of a batch's pictures is cut out, and whether it is mirrored."""

@@ -5,21 +5,21 @@ When to stop, to save or to classify is the loop's matter.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, cast
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from alexnet.evaluation import label_ranks
 from alexnet.formats import Checkpoint, TrainingState
 from alexnet.images import generator
 from alexnet.network.codec import encode
 from alexnet.network.spec import Network
 from alexnet.torch_net import NetworkModule, build, initial_arrays
 from alexnet.torch_net.precision import Precision
-from alexnet.training.batches import Batch, Batches
+from alexnet.training.batches import Batches
+from alexnet.training.distributed import ALONE, Group
 from alexnet.training.divergence import DivergedError, first_not_finite
 from alexnet.training.first_weights import he_scaled
 from alexnet.training.phases import Phase
@@ -27,6 +27,7 @@ from alexnet.training.progress import Progress
 from alexnet.training.rates import RecipeError
 from alexnet.training.recipe import Recipe, recipe_hash
 from alexnet.training.schedule import Schedule, factor
+from alexnet.training.sharing import Sharing
 from alexnet.training.update_rule import UpdateRule
 
 RATE_NOISE = 1
@@ -42,7 +43,7 @@ class Step:
         loss: the objective of its batch, before the update.
         lr: the recipe's rate, or what a phase for all layers made of it, times the schedule's
             factor.
-        seen: pictures in its batch.
+        seen: pictures in its batch, of all ranks together.
     """
 
     progress: Progress
@@ -61,13 +62,25 @@ class Learner:
         batches: Batches,
         arrays: Mapping[str, np.ndarray | Tensor],
         precision: Precision = "fp32",
+        group: Group = ALONE,
+        parts: int = 1,
     ) -> None:
         """Starts at rest with `arrays`; what the recipe freezes asks for no gradient.
+
+        Args:
+            network: what learns.
+            recipe: how.
+            batches: of which this process is shown its share.
+            arrays: the first weights.
+            precision: of the arithmetic.
+            group: the processes that share every batch, and make the same step of it.
+            parts: into which each divides its share, one in memory at a time.
 
         Raises:
             RecipeError: the recipe's layer patterns do not fit the network.
         """
-        self.recipe, self.batches, self.precision = recipe, batches, precision
+        self.recipe, self.batches, self.group = recipe, batches, group
+        self.precision: Precision = precision
         for phase in recipe.phases:
             recipe.rates(network, phase.at_epoch / recipe.epochs)
         module = build(network, arrays=arrays).to(batches.device)
@@ -77,6 +90,7 @@ class Learner:
         )
         parameters = dict(self.module.named_parameters())
         self.rule = UpdateRule(parameters, recipe.rates(network))
+        self.sharing = Sharing(self.module, group, parts, precision)
         self._begun: tuple[Phase, ...] | None = None
         self._follow(0.0)
 
@@ -89,16 +103,12 @@ class Learner:
         moment = self.batches.moment(progress.epoch, progress.step)
         self._follow(moment)
         batch = self.batches.batch(order, progress.epoch, progress.step)
-        with torch.autocast(
-            batch.images.device.type, torch.bfloat16, enabled=self.precision == "bf16"
-        ):
-            costs = self.module.costs(batch.images, batch.labels, generator=batch.draws)
-        loss = float(costs.objective.detach())
+        share_loss, share_right = self.sharing.gradients(batch)
+        loss, right = self.group.sum(share_loss, share_right)
         if not np.isfinite(loss):
-            again = self.batches.batch(order, progress.epoch, progress.step)
-            raise self._diverged("the loss", progress, again)
-        costs.objective.backward()
-        seen = len(batch.labels)
+            self.module.zero_grad(set_to_none=True)
+            raise self._diverged("the loss", progress, progress.epoch, progress.step)
+        seen = batch.whole
         self.rule.step(
             {n: self._factor(r.schedule, progress) for n, r in self.rule.rates.items()},
             done=progress.total_steps,
@@ -106,9 +116,8 @@ class Learner:
             draws=generator(self.recipe.seed, progress.epoch, progress.step, RATE_NOISE),
         )
         self.module.zero_grad(set_to_none=True)  # here, so that no forward pass holds gradients
-        right = int((label_ranks(costs.outputs.flatten(1), batch.labels) < 1).sum())
         return Step(
-            progress=progress.after_step(loss * seen, right, seen),
+            progress=progress.after_step(loss * seen, int(right), seen),
             loss=loss,
             lr=self._rate(progress),
             seen=seen,
@@ -122,8 +131,7 @@ class Learner:
         """
         arrays = _arrays(dict(self.module.named_parameters()))
         if not all(np.isfinite(array).all() for array in arrays.values()):
-            first = self.batches.batch(self.batches.order(0), 0, 0)
-            raise self._diverged("a weight", progress, first)
+            raise self._diverged("a weight", progress, 0, 0)
         image = self.batches.mean_image
         return Checkpoint(
             network=self.module.network,
@@ -148,6 +156,7 @@ class Learner:
         rates = self.recipe.rates(self.module.network, moment)
         for name, parameter in self.rule.parameters.items():
             parameter.requires_grad_(rates[name].lr != 0)
+        self.sharing.renew()
         self.rule.follow(rates)
         self._begun = begun
 
@@ -165,8 +174,10 @@ class Learner:
         rates = self.recipe.usual_rates(self.batches.moment(progress.epoch, progress.step))
         return rates.lr * self._factor(rates.schedule, progress)
 
-    def _diverged(self, what: str, progress: Progress, batch: Batch) -> DivergedError:
-        where = first_not_finite(self.module, batch)
+    def _diverged(self, what: str, progress: Progress, epoch: int, step: int) -> DivergedError:
+        """What is wrong, as the whole batch of a step shows it, whoever was shown which share."""
+        whole = replace(self.batches, rank=0, ranks=1)
+        where = first_not_finite(self.module, whole.batch(whole.order(epoch), epoch, step))
         return DivergedError(
             f"{what} is no longer finite at step {progress.total_steps + 1} (epoch"
             f" {progress.epoch + 1}), at a learning rate of"

@@ -12,28 +12,31 @@ from typing import Literal, cast
 
 import torch
 
-from alexnet.evaluation import EvaluationError, Tally, check_pictures, evaluate
+from alexnet.evaluation import Tally, evaluate
+from alexnet.evaluation.sharding import Counted, shard, summed
 from alexnet.formats import Checkpoint, write
 from alexnet.images import PictureSet
-from alexnet.images.learnable import Pictures, decoded, hold_out, sample
-from alexnet.network.edit import with_loss
-from alexnet.network.shapes import elements
+from alexnet.images.learnable import Pictures, decoded
 from alexnet.network.spec import Network
 from alexnet.torch_net.precision import Precision
 from alexnet.training import run_folder
-from alexnet.training.batches import (
-    Batches,
-    measured_colours,
-    measured_contract,
-    padding_value,
+from alexnet.training.background_saving import BackgroundSaving
+from alexnet.training.batches import share
+from alexnet.training.beginning import (
+    check_alike,
+    check_fit,
+    held_out,
+    make_learner,
+    newest_of,
+    own_device,
+    with_a_loss,
 )
+from alexnet.training.distributed import ALONE, Group
 from alexnet.training.events import EpochDone, Evaluating, Notice, Report, StepDone, silent
-from alexnet.training.learner import Learner, Step, first_arrays
+from alexnet.training.learner import Learner, Step
 from alexnet.training.progress import Progress, fingerprint, resumed_progress
-from alexnet.training.rates import RecipeError
 from alexnet.training.recipe import Recipe
 from alexnet.training.run_folder import CLOCK, RunFolder
-from alexnet.training.schedule import Plateau
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -99,6 +102,8 @@ def train(
     intervals: Intervals = Intervals(),  # noqa: B008  # frozen
     device: torch.device | str = "cpu",
     precision: Precision = "fp32",
+    group: Group = ALONE,
+    parts: int = 1,
     clock: Callable[[], float] = time.perf_counter,
 ) -> Outcome:
     """Teaches `network` the labels of `pictures`, and writes all that happens into `folder`.
@@ -108,8 +113,8 @@ def train(
 
     Args:
         network: without a loss it is given one (`edit.with_loss`), and that is said.
-        pictures: at `recipe.picture_side(network)` pixels; also the source of the mean. Those of a
-            store are read while it learns, and the mean is the store's.
+        pictures: at `recipe.picture_side(network)` pixels. Those of a store are read while it
+            learns, and the mean is the store's.
         recipe: how to learn.
         folder: of the run; it must hold none, or with `resume` this very one.
         validation: classified after every epoch; None holds out the recipe's share of `pictures`.
@@ -122,36 +127,36 @@ def train(
         intervals: how often things are written down.
         device: where the network runs.
         precision: of the arithmetic in a step; a run goes on in the one that it was begun in.
+        group: the processes that learn together and all call this alike; they share every batch,
+            and rank 0 alone reports and touches `folder`. The steps are one process's but for
+            rounding; so they are with `parts`, into which each divides its share.
         clock: seconds, for speeds.
 
     Raises:
         RunError, RecipeError, EvaluationError: folder, recipe or pictures do not fit.
         SourceError: a store has no mean of such pictures, or a record that cannot be decoded.
         DivergedError: the loss or a weight is no longer finite; nothing is saved from then on.
+        FormatError: a checkpoint could not be written before this step; those before it stay.
+        GroupError: another process is gone, or met a mistake.
     """
-    learned = _with_loss(network, report)
+    report = report if group.leads else silent
+    learned = with_a_loss(network, report)
     if validation is None and recipe.validation_share:
-        pictures, validation = _held_out(pictures, recipe, report)
-    newest = _newest(folder, recipe, learned, report, resume, precision)
-    device = torch.device(device)
-    learner = _learner(learned, pictures, recipe, newest or start, device, precision, report)
-    _check(learner, validation, test)
-    run = _Run(learner, RunFolder(folder), validation, test, report, stop, clock, intervals)
-    if resume:
-        _go_on(run, newest)
-    else:
-        run_folder.create(folder, recipe, learned, precision)
-        if start is not None:  # a resumed run must not need it again
-            _save(run, keep=False)
-    try:
-        while run.progress.epoch < recipe.epochs:
-            _finish_steps(run)
-            run.tally = _classify(run, "validation")
-            _end_epoch(run)
-        return _finish(run)
-    except _Stopped:
-        saved = _save(run, keep=False)
-        return _outcome(run, saved, None, f"stopped after step {run.progress.total_steps:,}")
+        pictures, validation = held_out(pictures, recipe, report)
+    newest = group.lead(lambda: newest_of(folder, recipe, learned, report, resume, precision))
+    with group.agreed():
+        begin = (newest or start, own_device(device, group), precision, report, group, parts)
+        learner = make_learner(learned, pictures, recipe, *begin)
+        check_fit(learner, validation, test)
+    room = learner.rule.parameters if group.leads else {}
+    with BackgroundSaving(RunFolder(folder), room) as saving:
+        run = _Run(learner, saving, folder, validation, test, report, stop, clock, intervals)
+        check_alike(run.progress.pictures, group)
+        if resume:
+            _go_on(run, newest)
+        else:
+            _create(run, start is not None)
+        return _learn(run, recipe.epochs)
 
 
 class _Run:
@@ -160,7 +165,8 @@ class _Run:
     def __init__(
         self,
         learner: Learner,
-        folder: RunFolder,
+        saving: BackgroundSaving,
+        folder: Path,
         validation: Pictures | None,
         test: Pictures | None,
         report: Report,
@@ -169,95 +175,51 @@ class _Run:
         intervals: Intervals,
     ) -> None:
         """Stands before the first step."""
-        self.learner, self.folder = learner, folder
+        self.learner, self.group = learner, learner.group
+        self.saving, self.folder = saving, RunFolder(folder)
         self.validation, self.test = validation, test
         self.report, self.stop, self.clock = report, stop, clock
-        self.intervals, self.began = intervals, clock()
+        self.intervals, self.began, self.saving_seconds = intervals, clock(), 0.0
         self.progress = Progress(pictures=fingerprint(_as_set(learner.batches.pictures)))
         self.tally: Tally | None = None
 
     def add_row(self, row: dict[str, object], clock: dict[str, float]) -> None:
-        """Writes a row of metrics and counts it; what tells the time stands apart."""
-        seconds = self.clock() - self.began
-        self.folder.append({**row, CLOCK: {"seconds": seconds, **clock}})
+        """Writes a row of metrics and counts it; what tells the time stands apart: seconds since
+        the run was begun or gone on with, and of those the ones in which steps waited for
+        checkpoints.
+        """
+        seconds = {"seconds": self.clock() - self.began, "saving_seconds": self.saving_seconds}
+        if self.group.leads:
+            self.folder.append({**row, CLOCK: {**seconds, **clock}})
         self.progress = self.progress.with_row()
 
 
-def _held_out(
-    pictures: Pictures, recipe: Recipe, report: Report
-) -> tuple[Pictures, Pictures | None]:
-    """What to learn from and to be judged by: all and none where no class has two pictures."""
-    kept, held = hold_out(pictures, recipe.validation_share, recipe.seed)
-    if len(held):
-        return kept, held
-    report(Notice("no class has two pictures, so none is held out; nothing is validated"))
-    return pictures, None
+def _create(run: _Run, started: bool) -> None:
+    """Makes the folder; a run that began with a checkpoint must not need it again."""
+    learner, launch, path = run.learner, run.group.ranks.launch, run.folder.path
+    network, precision = learner.module.network, learner.precision
+    run.group.lead(lambda: run_folder.create(path, learner.recipe, network, precision, launch))
+    if started:
+        _save(run, keep=False)
 
 
-def _with_loss(network: Network, report: Report) -> Network:
-    learned = with_loss(network)
-    if learned is not network:
-        report(Notice(f"network '{network.name}' has no loss; it learns by softmax and log-loss"))
-    return learned
-
-
-def _learner(
-    network: Network,
-    pictures: Pictures,
-    recipe: Recipe,
-    start: Checkpoint | None,
-    device: torch.device,
-    precision: Precision,
-    report: Report,
-) -> Learner:
-    arrays, drawn = first_arrays(network, recipe, start)
-    if drawn:
-        report(Notice(f"drawn anew, since the checkpoint has none that fit: {', '.join(drawn)}"))
-    if start is None:
-        contract, image = measured_contract(recipe, pictures)
-    else:
-        contract = replace(start.contract, border_pixels=recipe.crop_border_pixels)
-        image = None if start.mean_image is None else torch.from_numpy(start.mean_image)
-    side = network.picture.shape[1]
-    padding = padding_value(recipe, pictures)
-    colours = measured_colours(recipe, pictures, contract)
-    batches = Batches(pictures, recipe, side, contract, image, padding, device, colours)
-    return Learner(network, recipe, batches, arrays, precision)
-
-
-def _check(learner: Learner, validation: Pictures | None, test: Pictures | None) -> None:
-    """Whether the network can be shown all the pictures, and has an output for each label."""
-    network = learner.module.network
-    outputs = elements(network.shape(network.outputs.name))
-    for pictures in (learner.batches.pictures, validation, test):
-        if pictures is None:
-            continue
-        check_pictures(learner.module, sample(pictures))
-        classes = max(int(pictures.labels.max()) + 1, len(pictures.classes))
-        if classes > outputs:
-            raise EvaluationError(
-                f"the pictures are of {classes} classes and network '{network.name}' has"
-                f" {outputs} outputs; it needs one for each"
-            )
-    watched = any(isinstance(schedule, Plateau) for schedule in learner.recipe.schedules())
-    if watched and validation is None:
-        raise RecipeError("schedule plateau watches the validation error; set validation_share")
+def _learn(run: _Run, epochs: int) -> Outcome:
+    """From where the run stands to its end, or to where it is asked to stop."""
+    try:
+        while run.progress.epoch < epochs:
+            _finish_steps(run)
+            run.tally = _classify(run, "validation")
+            _end_epoch(run)
+        return _finish(run)
+    except _Stopped:
+        saved = _save(run, keep=False)
+        run.group.lead(run.saving.flush)
+        return _outcome(run, saved, None, f"stopped after step {run.progress.total_steps:,}")
 
 
 def _as_set(pictures: Pictures) -> PictureSet:
     """What a fingerprint is taken of: it asks for no more of a set than a store's pictures have."""
     return cast("PictureSet", pictures)
-
-
-def _newest(
-    path: Path, recipe: Recipe, network: Network, report: Report, resume: bool, precision: str
-) -> Checkpoint | None:
-    """What to resume from; a new run looks only whether its folder is free, before long work."""
-    if not resume:
-        run_folder.check_free(path)
-        return None
-    folder = run_folder.reopen(path, recipe, network, precision)
-    return folder.newest(lambda text: report(Notice(text)))
 
 
 def _go_on(run: _Run, newest: Checkpoint | None) -> None:
@@ -268,9 +230,10 @@ def _go_on(run: _Run, newest: Checkpoint | None) -> None:
     else:
         run.learner.restore(newest.training)
         pictures = _as_set(run.learner.batches.pictures)
-        run.progress = resumed_progress(newest.training.progress, pictures, str(path))
+        with run.group.agreed():
+            run.progress = resumed_progress(newest.training.progress, pictures, str(path))
         run.report(Notice(f"{path}: going on after step {run.progress.total_steps:,}"))
-    run.folder.truncate(run.progress.rows)
+    run.group.lead(lambda: run.folder.truncate(run.progress.rows))
 
 
 def _finish_steps(run: _Run) -> None:
@@ -285,7 +248,10 @@ def _finish_steps(run: _Run) -> None:
             shown += step.seen
             speed = shown / max(run.clock() - began, 1e-9)
             _tell_step(run, step, speed)
-            if run.stop():
+            stopped, failed = run.group.any(run.stop(), run.saving.failed)
+            if failed:
+                run.group.lead(run.saving.flush)
+            if stopped:
                 raise _Stopped
             if every.save_steps and run.progress.total_steps % every.save_steps == 0:
                 _save(run, keep=False)
@@ -322,7 +288,23 @@ def _classify(run: _Run, what: Literal["validation", "test"]) -> Tally | None:
     pictures = run.validation if what == "validation" else run.test
     if pictures is None:
         return None
+    group, expected = run.group, len(pictures)
+    if group.alone:
+        return _tally(run, what, pictures)
+    own = share(expected, group.ranks.rank, group.ranks.count)
+    tally, stopped = None, False
+    try:
+        tally = _tally(run, what, shard(pictures, own)) if own.start < own.stop else None
+    except _Stopped:
+        stopped = True
+    if any(group.any(stopped)):
+        raise _Stopped
+    counted = Counted(start=own.start, stop=own.stop, tally=tally)
+    return summed(group.gather(counted), expected)
 
+
+def _tally(run: _Run, what: Literal["validation", "test"], pictures: Pictures) -> Tally:
+    """How often the network is right about those that this process sees."""
     batches, tallies = run.learner.batches, list[Tally]()
     for part in decoded(pictures):
 
@@ -369,8 +351,7 @@ def _end_epoch(run: _Run) -> None:
 
 def _finish(run: _Run) -> Outcome:
     """The final checkpoint, and the test where there are pictures for it."""
-    whole = run.learner.checkpoint(run.progress)
-    write(replace(whole, training=None), run.folder.final)
+    run.group.lead(lambda: _write_final(run))
     tally = _classify(run, "test")
     if tally is not None:
         row = {"kind": "test", "test_error": tally.error1, "test": asdict(tally)}
@@ -380,10 +361,22 @@ def _finish(run: _Run) -> Outcome:
     return _outcome(run, run.folder.final, tally, f"finished {run.progress.epoch} epochs")
 
 
+def _write_final(run: _Run) -> None:
+    run.saving.flush()
+    whole = run.learner.checkpoint(run.progress)
+    write(replace(whole, training=None), run.folder.final)
+
+
 def _save(run: _Run, *, keep: bool) -> Path:
-    return run.folder.save(
-        run.learner.checkpoint(run.progress), run.progress.total_steps, keep=keep
-    )
+    """Has a checkpoint written, and waits no longer than for a copy of it, and the one before."""
+    began, step = run.clock(), run.progress.total_steps
+
+    def save() -> Path:
+        return run.saving.save(run.learner.checkpoint(run.progress), step, keep=keep)
+
+    path = run.group.lead(save)
+    run.saving_seconds += run.clock() - began
+    return path
 
 
 def _outcome(run: _Run, checkpoint: Path, test: Tally | None, message: str) -> Outcome:

@@ -14,11 +14,17 @@ from alexnet.formats import Checkpoint, FormatError, read, write
 from alexnet.formats.atomic import PARTIAL, replacing
 from alexnet.network.codec import encode, from_json, to_json
 from alexnet.network.spec import Network, NetworkError
+from alexnet.training import checksum
 from alexnet.training.rates import RecipeError
 from alexnet.training.recipe import Recipe, differences, recipe_from_json, recipe_to_json
 
 PRECISION, OLDEST = "precision", "fp32"
 """The file that says what a run is computed in, and what runs were that have none."""
+
+LAUNCH = "launch"
+"""The file that names the launch that began a run, where one launch began several processes: by it
+they know the run as theirs when they are begun anew.
+"""
 
 CLOCK = "clock"
 """The key of a metrics row under which all that depends on the wall clock stands."""
@@ -55,6 +61,10 @@ class RunFolder:
     def final(self) -> Path:
         """The checkpoint of a finished run, without what only resuming needs."""
         return self.checkpoints / "final.safetensors"
+
+    def checkpoint_path(self, step: int, *, keep: bool) -> Path:
+        """Where the checkpoint after `step` steps is, one that stays or one that others replace."""
+        return self.checkpoints / f"step-{step:08d}{'' if keep else '-latest'}.safetensors"
 
     def append(self, row: dict[str, object]) -> None:
         """Adds a row to the metrics."""
@@ -101,7 +111,7 @@ class RunFolder:
             temporary.write_bytes(b"".join(whole[:count]))
 
     def save(self, checkpoint: Checkpoint, step: int, *, keep: bool, spare: int = 2) -> Path:
-        """Writes the checkpoint after `step` steps, the metrics first.
+        """Writes the checkpoint after `step` steps with its checksum, the metrics first.
 
         Args:
             checkpoint: with its training state.
@@ -112,8 +122,8 @@ class RunFolder:
         if self.metrics_path.exists():
             with self.metrics_path.open("rb+") as file:
                 os.fsync(file.fileno())
-        path = self.checkpoints / f"step-{step:08d}{'' if keep else '-latest'}.safetensors"
-        write(checkpoint, path)
+        path = self.checkpoint_path(step, keep=keep)
+        write(checksum.signed(checkpoint), path)
         for old in sorted(self.checkpoints.glob("step-*-latest.safetensors"))[:-spare]:
             old.unlink()
         return path
@@ -127,7 +137,7 @@ class RunFolder:
         paths = sorted(self.checkpoints.glob("step-*.safetensors"), reverse=True)
         for path in paths:
             try:
-                checkpoint = read(path)
+                checkpoint = checksum.verified(read(path), str(path))
             except FormatError as error:
                 say(f"{error}; taking the one before")
                 continue
@@ -139,8 +149,10 @@ class RunFolder:
         return None
 
 
-def create(path: Path, recipe: Recipe, network: Network, precision: str = OLDEST) -> RunFolder:
-    """Makes the folder of a new run.
+def create(
+    path: Path, recipe: Recipe, network: Network, precision: str = OLDEST, launch: str = ""
+) -> RunFolder:
+    """Makes the folder of a new run, begun by a launch of several processes or by none.
 
     Raises:
         RunError: it holds a run already, or cannot be made.
@@ -154,6 +166,9 @@ def create(path: Path, recipe: Recipe, network: Network, precision: str = OLDEST
             temporary.write_text(to_json(network, indent=2) + "\n", encoding="utf-8")
         with replacing(path / PRECISION) as temporary:
             temporary.write_text(precision + "\n", encoding="utf-8")
+        if launch:
+            with replacing(path / LAUNCH) as temporary:
+                temporary.write_text(launch + "\n", encoding="utf-8")
         with replacing(path / "recipe.json") as temporary:
             temporary.write_text(recipe_to_json(recipe) + "\n", encoding="utf-8")
     except OSError as error:
@@ -170,6 +185,11 @@ def check_free(path: Path) -> None:
 def holds_run(path: Path) -> bool:
     """Whether a run was begun in this folder."""
     return (path / "recipe.json").exists()
+
+
+def begun_by(path: Path, launch: str) -> bool:
+    """Whether the folder holds a run that this very launch has begun."""
+    return holds_run(path) and (path / LAUNCH).exists() and _text(path / LAUNCH).strip() == launch
 
 
 def reopen(path: Path, recipe: Recipe, network: Network, precision: str = OLDEST) -> RunFolder:

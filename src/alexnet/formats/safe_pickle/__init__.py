@@ -15,6 +15,8 @@ from alexnet.formats.safe_pickle.machine import Machine
 from alexnet.formats.safe_pickle.objects import OBJECTS
 from alexnet.formats.safe_pickle.plain import PLAIN
 from alexnet.formats.safe_pickle.values import (
+    Boxed,
+    Foreign,
     Kind,
     Named,
     Record,
@@ -25,20 +27,24 @@ from alexnet.formats.safe_pickle.values import (
     text,
     told,
 )
-from alexnet.formats.safe_pickle.write import dump
+from alexnet.formats.safe_pickle.write import dump, dump_boxed
 
 __all__ = [
     "LARGEST",
+    "Boxed",
+    "Foreign",
     "Kind",
     "Named",
     "Record",
     "dump",
+    "dump_boxed",
     "first_bytes",
     "is_dict",
     "is_list",
     "is_tuple",
     "load",
     "load_file",
+    "load_first",
     "raw",
     "text",
     "told",
@@ -50,7 +56,14 @@ LARGEST = 8 * 2**30
 """Bytes of memory, roughly counted, above which a pickle is not read further."""
 
 
-def load(data: bytes, where: str, *, largest: int = LARGEST, inert: Collection[str] = ()) -> object:
+def load(
+    data: bytes,
+    where: str,
+    *,
+    largest: int = LARGEST,
+    inert: Collection[str] = (),
+    foreign: Foreign | None = None,
+) -> object:
     """What a pickle of protocol 0 to 5 describes, made of plain values.
 
     None, booleans, numbers, text, bytes, lists, tuples, dicts and sets are themselves; an
@@ -68,12 +81,30 @@ def load(data: bytes, where: str, *, largest: int = LARGEST, inert: Collection[s
         largest: bytes of memory that reading may take, also counted for work done twice; a
             pickle may never take more than 64 times its size and a mebibyte.
         inert: classes whose objects are kept as records, "module.name" as the pickle says it.
+        foreign: what else a pickle of the program in question may ask for.
 
     Raises:
         FormatError: names the place, and what it asks for or how it is damaged. Whatever the
             bytes are, no other exception is raised.
     """
-    return Machine(data, where, largest, frozenset(inert)).run(ACTIONS)
+    return Machine(data, where, largest, frozenset(inert), foreign).run(ACTIONS)
+
+
+def load_first(
+    data: bytes,
+    where: str,
+    *,
+    inert: Collection[str] = (),
+    foreign: Foreign | None = None,
+) -> tuple[object, int]:
+    """What the pickle that these bytes begin with describes, and how many bytes it has; see `load`.
+
+    Raises:
+        FormatError: as `load`.
+    """
+    machine = Machine(data, where, LARGEST, frozenset(inert), foreign)
+    value = machine.run(ACTIONS, whole=False)
+    return value, machine.at
 
 
 def load_file(path: Path, *, largest: int = LARGEST, inert: Collection[str] = ()) -> object:

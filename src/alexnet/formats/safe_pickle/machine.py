@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from typing import NoReturn
 
 from alexnet.formats.checkpoint import FormatError
-from alexnet.formats.safe_pickle.values import Unbuilt, told
+from alexnet.formats.safe_pickle.values import PLAIN_ONLY, Foreign, Unbuilt, told
 
 MULTIPLE, ALLOWANCE = 64, 2**20
 """A pickle may take this many times its size, and so many bytes, of memory."""
@@ -31,9 +31,16 @@ STOP = ord(".")
 class Machine:
     """One reading of one pickle; `run` may be called once."""
 
-    def __init__(self, data: bytes, where: str, largest: int, inert: frozenset[str]) -> None:
+    def __init__(
+        self,
+        data: bytes,
+        where: str,
+        largest: int,
+        inert: frozenset[str],
+        foreign: Foreign | None = None,
+    ) -> None:
         """Takes what `load` takes."""
-        self.data, self.where, self.inert = data, where, inert
+        self.data, self.where, self.inert, self.foreign = data, where, inert, foreign
         self.view = memoryview(data)
         self.left = min(largest, ALLOWANCE + MULTIPLE * len(data))
         self.largest = self.left
@@ -44,8 +51,8 @@ class Machine:
         self.memo: dict[int, object] = {}
         self.announced = 0
 
-    def run(self, actions: Mapping[int, Action]) -> object:
-        """The value that the whole pickle describes."""
+    def run(self, actions: Mapping[int, Action], *, whole: bool = True) -> object:
+        """The value that the pickle describes, which ends where the bytes do if it is `whole`."""
         if len(self.data) > self.largest:
             self.start = len(self.data)
             self.spend(len(self.data))
@@ -53,18 +60,18 @@ class Machine:
             self.start = self.at
             opcode = self.take(1)[0]
             if opcode == STOP:
-                return self.finish()
+                return self.finish(whole)
             action = actions.get(opcode)
             if action is None:
                 self.damaged(f"is {bytes([opcode])!r}, which is no opcode")
             action(self)
 
-    def finish(self) -> object:
+    def finish(self, whole: bool) -> object:
         """The result, once it is sure that nothing is missing and nothing follows."""
         value = self.pop()
         if self.announced:
             self.damaged(f"ends it, and {self.announced} announced arrays were never described")
-        if self.at != len(self.data):
+        if whole and self.at != len(self.data):
             self.damaged(f"ends it, and {len(self.data) - self.at:,} bytes follow")
         return value
 
@@ -76,7 +83,7 @@ class Machine:
         """Raises the error for a pickle that asks for more than plain values."""
         raise FormatError(
             f"{self.where}: asks at byte {self.start:,} for {what} while it is unpickled, and was"
-            " not obeyed; numbers, text, containers and arrays of numbers are all that is read"
+            f" not obeyed; {self.foreign.instead if self.foreign else PLAIN_ONLY}"
         )
 
     def spend(self, size: int) -> None:

@@ -7,6 +7,8 @@ from __future__ import annotations
 from alexnet.formats.checkpoint import FormatError
 from alexnet.formats.safe_pickle.machine import CONTAINER, ITEM, LONGEST_LINE, Action, Machine
 from alexnet.formats.safe_pickle.values import (
+    OBJECT,
+    Box,
     Kind,
     Named,
     Record,
@@ -61,7 +63,8 @@ def _name(m: Machine, module: object, name: object) -> Named:
         m.damaged(f"names {told(module)} and {told(name)}, which is no class")
     named = Named(module, name)
     m.spend(CONTAINER)
-    if str(named) not in m.inert and _plain_name(named) not in ADMITTED:
+    admitted = str(named) in m.inert or _plain_name(named) in ADMITTED
+    if not admitted and (m.foreign is None or str(named) not in m.foreign.calls):
         shown = str(named) if str(named).isprintable() else ascii(str(named))
         m.refused(shown if len(shown) <= LONGEST_LINE else shown[:LONGEST_LINE] + "...")
     return named
@@ -96,6 +99,8 @@ def _call(m: Machine, function: object, arguments: object) -> None:
 def _answer(m: Machine, function: Named, given: tuple[object, ...]) -> object:
     if str(function) in m.inert and not given:
         return Record(function)
+    if m.foreign is not None and str(function) in m.foreign.calls:
+        return m.foreign.calls[str(function)](given)
     match _plain_name(function), given:
         case "numpy.core.multiarray._reconstruct", (Named() as kind, _, _):
             if _plain_name(kind) == "numpy.ndarray":
@@ -106,6 +111,9 @@ def _answer(m: Machine, function: Named, given: tuple[object, ...]) -> object:
             m.spend(_size(data))
             return array_of(data, kind, shape, order)
         case "numpy.dtype", _:
+            boxes = m.foreign is not None and m.foreign.objects
+            if boxes and given and OBJECT.fullmatch(text(given[0]) or ""):
+                return Box()
             return Kind.of(given)
         case "copyreg._reconstructor", (Named() as kind, Named() as base, None):
             if str(kind) in m.inert and _plain_name(base) == "builtins.object":
@@ -185,10 +193,24 @@ def _build(m: Machine) -> None:
                 target.build(state)
             case Record():
                 _set_attributes(m, target, state)
+            case Box():
+                pass
+            case dict() if m.foreign is not None and is_dict(state):
+                pass
             case _:
                 m.refused(f"a new state of {told(target)}")
     except FormatError:
         raise
+    except ValueError as error:
+        m.refused(str(error))
+
+
+def _kept_elsewhere(m: Machine) -> None:
+    said = m.pop()
+    if m.foreign is None or m.foreign.kept is None:
+        m.refused("an object that is kept elsewhere")
+    try:
+        m.push(m.foreign.kept(said), 2 * CONTAINER)
     except ValueError as error:
         m.refused(str(error))
 
@@ -228,7 +250,7 @@ OBJECTS: dict[int, Action] = {
     ord("o"): _object,
     ord("b"): _build,
     ord("P"): _refuse("an object that is kept elsewhere"),
-    ord("Q"): _refuse("an object that is kept elsewhere"),
+    ord("Q"): _kept_elsewhere,
     0x82: _refuse("an object of a registered class"),
     0x83: _refuse("an object of a registered class"),
     0x84: _refuse("an object of a registered class"),

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TypeGuard, cast
 
@@ -13,7 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 CODE = re.compile(r"([<>|=]?)(b1|[iu][1248]|f[248])")
+OBJECT = re.compile(r"[|]?O[48]?")
 """How numpy writes the types that are read: booleans, whole numbers and floating-point ones."""
+
+PLAIN_ONLY = "numbers, text, containers and arrays of numbers are all that is read"
 
 MOST_DIMENSIONS = 32
 LONGEST_SIDE = 2**40
@@ -37,6 +41,42 @@ class Record:
 
     kind: Named
     attributes: dict[str, object] = field(default_factory=dict[str, object], repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Foreign:
+    """What the pickles of one program may ask for beside plain values; still nothing is run.
+
+    A state of a dict, which is what an OrderedDict's own attributes come as, is left out.
+
+    Attributes:
+        calls: functions by dotted name, and what answers for them: given the arguments it returns
+            a plain value, or raises a ValueError that says what they are instead.
+        kept: what stands for an object that is kept elsewhere, from what the pickle says of it;
+            it may raise a ValueError too.
+        objects: whether arrays of objects are read, as `Boxed`.
+        instead: ends the error for all else that is asked for.
+    """
+
+    calls: Mapping[str, Callable[[tuple[object, ...]], object]] = field(
+        default_factory=dict[str, "Callable[[tuple[object, ...]], object]"]
+    )
+    kept: Callable[[object], object] | None = None
+    objects: bool = False
+    instead: str = PLAIN_ONLY
+
+
+@dataclass(slots=True, eq=False)
+class Boxed:
+    """An array of objects: their values in a row, and its shape."""
+
+    shape: tuple[int, ...]
+    values: list[object] = field(repr=False)
+
+
+@dataclass(slots=True, eq=False)
+class Box:
+    """The numpy dtype of objects; its state says nothing that matters."""
 
 
 @dataclass(slots=True, eq=False)
@@ -84,7 +124,7 @@ class Unbuilt:
 Array = NDArray[np.generic]
 
 
-def array_from_state(state: object) -> Array:
+def array_from_state(state: object) -> Array | Boxed:
     """The array that (version, shape, dtype, is Fortran order, bytes) describes.
 
     Raises:
@@ -94,6 +134,8 @@ def array_from_state(state: object) -> Array:
     if len(parts) != 5:
         raise ValueError("an array without its shape and numbers")
     _, shape, kind, fortran, data = parts
+    if isinstance(kind, Box):
+        return _boxed(shape, data)
     return array_of(data, kind, shape, "F" if fortran is True or fortran == 1 else "C")
 
 
@@ -115,6 +157,13 @@ def array_of(data: object, kind: object, shape: object, order: object) -> Array:
     else:
         flat = np.frombuffer(content, dtype)
     return flat.reshape(sides, order="F" if text(order) == "F" else "C")
+
+
+def _boxed(shape: object, data: object) -> Boxed:
+    sides = _sides(shape)
+    if not is_list(data) or len(data) != math.prod(sides):
+        raise ValueError(f"an array of objects whose values are {told(data)}")
+    return Boxed(sides, data)
 
 
 def _sides(shape: object) -> tuple[int, ...]:
@@ -185,5 +234,7 @@ def told(value: object) -> str:
             return f"an object of {value.kind}"
         case Named():
             return f"the class {value}"
+        case Boxed():
+            return f"an array of {len(value.values):,} objects"
         case _:
             return f"a {type(value).__name__}"

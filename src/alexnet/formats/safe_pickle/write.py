@@ -42,6 +42,28 @@ def dump(value: object, write: Write) -> None:
     write(b".")
 
 
+def dump_boxed(value: object, write: Write) -> None:
+    """Writes a value as the only one in an array of objects, as `np.save` keeps a dict.
+
+    Raises:
+        FormatError: as `dump`.
+    """
+    write(b"\x80\x02")
+    writer = _Writer(write)
+    writer.value(Named("numpy.core.multiarray", "_reconstruct"))
+    writer.value((Named("numpy", "ndarray"), (0,), "b"))
+    write(b"R")
+    writer.items(b"(", [1, ()], b"")
+    writer.value(Named("numpy", "dtype"))
+    writer.value(("O8", 0, 1))
+    write(b"R")
+    writer.value((3, "|", None, None, None, -1, -1, 63))
+    write(b"b")
+    writer.value(False)
+    writer.value([value])
+    write(b"tb.")
+
+
 class _Writer:
     """Remembers what was written, by identity; all of it is alive as long as the whole is."""
 

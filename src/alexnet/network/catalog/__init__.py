@@ -17,6 +17,7 @@ from alexnet.network.catalog.cifar import (
 )
 from alexnet.network.catalog.frameworks import caffe, caffenet, cs231n, one_weird_trick
 from alexnet.network.catalog.nets_of_2012 import as_run, one_gpu, paper
+from alexnet.network.catalog.soumith import soumith
 from alexnet.network.catalog.tiny import tiny
 from alexnet.network.spec import Network, nearest
 
@@ -25,6 +26,7 @@ NETWORKS: dict[str, Callable[[], Network]] = {
     "as_run": as_run,
     "one_gpu": one_gpu,
     "one_weird_trick": one_weird_trick,
+    "soumith": soumith,
     "caffe": caffe,
     "caffenet": caffenet,
     "cs231n": cs231n,

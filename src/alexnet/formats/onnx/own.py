@@ -1,0 +1,119 @@
+"""What a model of ours says beside its graph: the network, the input contract, class names and
+notes, as JSON in its metadata. By it the same checkpoint is read back.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any, cast
+
+import numpy as np
+
+from alexnet.formats.checkpoint import Array, Checkpoint, Described, FormatError
+from alexnet.formats.onnx.model import Model
+from alexnet.formats.onnx.write_pictures import MEAN_IMAGE
+from alexnet.network.arithmetic import network_parameters
+from alexnet.network.codec import CodecError, decode, encode, from_json, to_json
+from alexnet.network.contract import ContractError, InputContract
+from alexnet.network.spec import Network, NetworkError
+
+MARK = "alexnet-onnx/1"
+KEY = "alexnet."
+
+
+def metadata_of(checkpoint: Checkpoint) -> dict[str, str]:
+    """What is written."""
+    return {
+        f"{KEY}format": MARK,
+        f"{KEY}network": to_json(checkpoint.network),
+        f"{KEY}contract": json.dumps(encode(checkpoint.contract)),
+        f"{KEY}classes": json.dumps(checkpoint.classes, ensure_ascii=False),
+        f"{KEY}notes": json.dumps(checkpoint.notes, ensure_ascii=False),
+    }
+
+
+def is_own(model: Model) -> bool:
+    """Whether the model was written here."""
+    return model.metadata.get(f"{KEY}format") == MARK
+
+
+def described(model: Model) -> Described:
+    """The network and the notes.
+
+    Raises:
+        FormatError: the metadata is none of ours, or not whole.
+    """
+    return Described(network=_network(model), notes=_entry(model, "notes", tuple[str, ...]))
+
+
+def checkpoint_of(model: Model) -> Checkpoint:
+    """The checkpoint that was written, but for the state of its run.
+
+    Raises:
+        FormatError: the metadata and the initializers do not make one.
+    """
+    network = _network(model)
+    arrays = {
+        parameter.name: numbers(model, parameter.name) for parameter in network_parameters(network)
+    }
+    notes = cast("tuple[str, ...]", _entry(model, "notes", tuple[str, ...]))
+    try:
+        contract = cast("InputContract", _entry(model, "contract", InputContract))
+        return Checkpoint(
+            network=network,
+            arrays=arrays,
+            contract=contract,
+            classes=_entry(model, "classes", tuple[str, ...]),
+            notes=(*notes, *(note for note in not_finite(arrays) if note not in notes)),
+            mean_image=numbers(model, MEAN_IMAGE) if contract.mean_image else None,
+        )
+    except (FormatError, ContractError) as error:
+        text = str(error)
+        prefix = f"{model.path}: "
+        raise FormatError(text if text.startswith(prefix) else prefix + text) from None
+
+
+def numbers(model: Model, name: str) -> Array:
+    """An initializer's numbers."""
+    tensor = model.constants.get(name)
+    if tensor is None:
+        raise FormatError(f"{model.path}: lacks the initializer '{name}' of its own network")
+    return cast("Array", tensor.load())
+
+
+def not_finite(arrays: Mapping[str, Array]) -> list[str]:
+    """A sentence for each array with numbers that are none."""
+    counts = {
+        name: array.size - int(np.isfinite(array).sum())
+        for name, array in arrays.items()
+        if np.issubdtype(array.dtype, np.floating)
+    }
+    return [
+        f"'{name}' holds {count:,} numbers that are not finite"
+        for name, count in counts.items()
+        if count
+    ]
+
+
+def _network(model: Model) -> Network:
+    try:
+        return from_json(_said(model, "network"), f"{model.path}: network")
+    except NetworkError as error:
+        raise FormatError(str(error)) from None
+
+
+def _entry(model: Model, key: str, kind: Any) -> Any:
+    where = f"{model.path}: {key}"
+    try:
+        return decode(kind, json.loads(_said(model, key)), where)
+    except CodecError as error:
+        raise FormatError(str(error)) from None
+    except (ValueError, RecursionError):
+        raise FormatError(f"{where} in its metadata is not JSON") from None
+
+
+def _said(model: Model, key: str) -> str:
+    if KEY + key not in model.metadata:
+        raise FormatError(f"{model.path}: its metadata lacks '{KEY}{key}'")
+    return model.metadata[KEY + key]

@@ -1,0 +1,1 @@
+foreign_checkpoint = foreign_network = None

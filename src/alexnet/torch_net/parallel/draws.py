@@ -1,0 +1,63 @@
+"""What a whole batch's random layers draw, drawn alike on every process, for each to take its part;
+in the order and from the generator that a NetworkModule would draw it in by itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import torch
+from torch import Tensor
+
+from alexnet.network.layers import Activation, Dropout, Layer, RandomPool, RandomScale
+from alexnet.network.spec import Network
+from alexnet.torch_net.order import is_random
+
+
+def whole_draws(
+    layers: Iterable[Layer],
+    network: Network,
+    count: int,
+    *,
+    like: Tensor,
+    generator: torch.Generator | None,
+) -> dict[str, Tensor]:
+    """The draws of a training pass by layer name, as `NetworkModule.forward` takes them.
+
+    To the last bit they are what one process draws: where activations are in the dtype of `like`
+    and their channels lie last or not as its do. In mixed precision masks are as likely as ever.
+
+    Args:
+        layers: that run, in order.
+        network: theirs.
+        count: pictures of the whole batch.
+        like: has the activations' dtype, device and, with four axes, their memory format.
+        generator: what is drawn from; None is torch's own.
+    """
+    found: dict[str, Tensor] = {}
+    for layer in layers:
+        if not is_random(layer):
+            continue
+        shape = count, *network.shape(layer.name)
+        last = like.dim() == 4 and like.is_contiguous(memory_format=torch.channels_last)
+        order = torch.channels_last if last else torch.contiguous_format
+        match layer:
+            case Dropout(keep=keep):
+                mask = like.new_empty(shape).to(memory_format=order)
+                found[layer.name] = mask.bernoulli_(keep, generator=generator)
+            case Activation():
+                noise = like.new_empty(shape).to(memory_format=order)
+                found[layer.name] = noise.normal_(generator=generator)
+            case RandomPool():
+                found[layer.name] = torch.rand(shape, generator=generator, device=like.device)
+            case RandomScale():
+                device = "cpu" if generator is None else generator.device
+                found[layer.name] = torch.rand(4, generator=generator, device=device)
+            case _:
+                raise AssertionError(f"a {layer.kind} layer draws what nobody knows of")
+    return found
+
+
+def is_whole(layer: Layer) -> bool:
+    """Whether what a layer draws is for the batch as one, so that no process takes a part of it."""
+    return isinstance(layer, RandomScale)
