@@ -121,9 +121,7 @@ def _window(panel: Axes, source: Block, target: Block, link: Link, colour: str) 
     )  # fmt: skip
     end = target.point(0, 0.5, 0.5)
     for corner in corners:
-        panel.plot(
-            *zip(corner, end, strict=True), color=colour, lw=0.5, ls=(0, (4, 2)), zorder=4
-        )
+        panel.plot(*zip(corner, end, strict=True), color=colour, lw=0.5, ls=(0, (4, 2)), zorder=4)
 
 
 def _labels(panel: Axes, placed: Layout) -> None:

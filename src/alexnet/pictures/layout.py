@@ -127,8 +127,8 @@ def layout(network: Network) -> Layout:
             depth, height, slant = sized[layer.name]
             tall = height + slant * SLANT[1]
             index = towers.index(layer.tower) if layer.tower in towers else None
-            middle = total / 2 if index is None else total - room / 2 - index * (
-                room + BETWEEN_TOWERS
+            middle = (
+                total / 2 if index is None else total - room / 2 - index * (room + BETWEEN_TOWERS)
             )
             blocks.append(
                 Block(
@@ -198,7 +198,9 @@ def _between(layer: Layer) -> tuple[str, ...]:
     match layer:
         case MaxPool() | AveragePool() | RandomPool():
             kind = layer.kind.removesuffix("-pool")
-            return (f"{kind} pooling {layer.window.size}×{layer.window.size}/{layer.window.stride}",)
+            return (
+                f"{kind} pooling {layer.window.size}×{layer.window.size}/{layer.window.stride}",
+            )
         case Norm() if not isinstance(layer, Loss):
             return ("norm",)
         case _:

@@ -75,7 +75,9 @@ class Build:
             name, number = f"{lawful}_{number}", number + 1
         self.taken.add(name)
         if name != wanted:
-            self.notes.group("names that are not lawful or not unique here", f"'{wanted}' is {name}")
+            self.notes.group(
+                "names that are not lawful or not unique here", f"'{wanted}' is {name}"
+            )
         return name
 
     def reads(self, message: Message) -> list[Blob]:

@@ -6,16 +6,17 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from alexnet.formats.caffe.writer import write
+
 from alexnet.formats.caffe.inputs import contract
 from alexnet.formats.caffe.message import Message
 from alexnet.formats.caffe.reader import Net, read_net
+from alexnet.formats.caffe.recognise import is_definition, is_model
 from alexnet.formats.caffe.text import MOST_BYTES, parse
 from alexnet.formats.caffe.upgrade import layers_of
 from alexnet.formats.caffe.weights import note_not_finite, take_arrays
 from alexnet.formats.caffe.wire import decode
-from alexnet.formats.caffe.writer import write
 from alexnet.formats.checkpoint import Beside, Checkpoint, Described, Format, FormatError
-from alexnet.formats.caffe.recognise import is_definition, is_model
 
 MOST_MODEL_BYTES = (1 << 31) - 1
 """Protocol buffers go no further."""
@@ -66,16 +67,16 @@ def describe_definition(path: Path, beside: Beside) -> Described:
 
 
 def _defined(path: Path) -> Net:
-    return read_net(parse(_text(path), "NetParameter", str(path)), str(path), path.stem, path.parent)
+    return read_net(
+        parse(_text(path), "NetParameter", str(path)), str(path), path.stem, path.parent
+    )
 
 
 def _text(path: Path) -> str:
     try:
         size = path.stat().st_size
         if size > MOST_BYTES:
-            raise FormatError(
-                f"{path}: has {size:,} bytes; a definition has up to {MOST_BYTES:,}"
-            )
+            raise FormatError(f"{path}: has {size:,} bytes; a definition has up to {MOST_BYTES:,}")
         return path.read_bytes().decode("utf-8-sig")
     except OSError as error:
         raise FormatError(f"{path}: cannot be read ({error.strerror or error})") from None

@@ -220,9 +220,7 @@ def _mean_channels(pictures: Pictures) -> int:
 ORDERS: dict[int, ChannelOrder] = {3: "BGR", 1: "grey"}
 
 
-def contract(
-    pictures: Pictures, shape: Shape, build: Build
-) -> tuple[InputContract, Array | None]:
+def contract(pictures: Pictures, shape: Shape, build: Build) -> tuple[InputContract, Array | None]:
     """What a network's weights expect: BGR of 0 to 255, minus the mean, times the scale
     (data_transformer.cpp).
 

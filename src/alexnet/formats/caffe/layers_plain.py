@@ -215,7 +215,10 @@ def eltwise(message: Message, build: Build) -> None:
 def flatten(message: Message, build: Build) -> None:
     """A vector of a map; ours stays a map until a layer needs the vector."""
     settings = message.message("flatten_param")
-    if settings.integer("axis", 1) not in (1, -3) or settings.integer("end_axis", -1) not in (-1, 3):
+    if settings.integer("axis", 1) not in (1, -3) or settings.integer("end_axis", -1) not in (
+        -1,
+        3,
+    ):
         raise error(message, "flattens a part of the axes; all but the pictures' is read")
     build.blobs[build.top(message)] = Blob(build.one(message).layer, flat=True)
     build.notes.group("a vector is made where it is read; left out", shown(message.text("name")))

@@ -147,7 +147,10 @@ def _start(
         return FanInGaussian(math.sqrt(2.0) * spread)
     if kind == "uniform" and low == -high:
         return FanInUniform(high * math.sqrt(fan))
-    said = {"gaussian": f" of mean {mean:g}, sparse {sparse}", "uniform": f" from {low:g} to {high:g}"}
+    said = {
+        "gaussian": f" of mean {mean:g}, sparse {sparse}",
+        "uniform": f" from {low:g} to {high:g}",
+    }
     build.notes.group(
         f"the filler {kind}{said.get(kind, '')} is not known here; 0 stands in its place",
         message.text("name"),

@@ -94,9 +94,7 @@ def read_net(net: Message, where: str, name: str, folder: Path | None) -> Net:
         kind = layer.text("type")
         if kind in SOURCES:
             said = (
-                input_layer(layer, build)
-                if kind == "Input"
-                else data_layer(layer, layers, build)
+                input_layer(layer, build) if kind == "Input" else data_layer(layer, layers, build)
             )
             pictures = said if said is not None and pictures.message is None else pictures
         elif kind in LEFT_OUT:
@@ -147,7 +145,9 @@ def _note_rest(layer: Message, build: Build) -> None:
         rates.append(f"{param.number('lr_mult', 1.0):g}/{param.number('decay_mult', 1.0):g}")
         param.look_over("share_mode")
     if rates:
-        said = f"lr_mult/decay_mult {', '.join(rates[:4])} are rules of learning, which are not kept"
+        said = (
+            f"lr_mult/decay_mult {', '.join(rates[:4])} are rules of learning, which are not kept"
+        )
         build.notes.group(said, name)
     layer.look_over(*LEARNING, "blobs")
     if layer.numbers("loss_weight") and layer.text("type") not in ("SoftmaxWithLoss",):

@@ -47,9 +47,7 @@ def select(net: Message, layers: list[Message], notes: Notes) -> list[Message]:
         return train
     kept: list[Message] = []
     for layer in layers:
-        if layer in test:
-            kept.append(layer)
-        elif layer in train and _is_dropout_in_place(layer):
+        if layer in test or layer in train and _is_dropout_in_place(layer):
             kept.append(layer)
         else:
             layer.look_over(*layer.fields)

@@ -60,7 +60,9 @@ def _of_layer(
         if transposed and not parameter.is_bias:
             shape = shape[::-1]
         if not _same(array.shape, shape):
-            wrong.append(f"layer '{name}', array {index} has shape {array.shape}; it must be {shape}")
+            wrong.append(
+                f"layer '{name}', array {index} has shape {array.shape}; it must be {shape}"
+            )
             continue
         array = array.reshape(shape)
         if transposed and not parameter.is_bias:

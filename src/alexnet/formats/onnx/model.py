@@ -14,7 +14,7 @@ from alexnet.formats.onnx.tensors import Tensor, tensor_of
 from alexnet.formats.onnx.wire import Description, description_of
 
 if TYPE_CHECKING:
-    from onnx import AttributeProto, GraphProto, ModelProto, NodeProto, TensorProto, ValueInfoProto
+    from onnx import AttributeProto, ModelProto, NodeProto, TensorProto, ValueInfoProto
 
 Value = int | float | str | tuple[int, ...] | tuple[float, ...] | Tensor
 """What an attribute may be."""
@@ -129,7 +129,9 @@ def _opset(proto: ModelProto, path: Path) -> int:
         raise FormatError(f"{path}: says two versions of the standard operators, {versions[:4]}")
     version = versions[0] if versions else 1  # ir_version 1 and 2 say none
     if not 1 <= version < 1000:
-        raise FormatError(f"{path}: says version {version} of the standard operators; there is none")
+        raise FormatError(
+            f"{path}: says version {version} of the standard operators; there is none"
+        )
     return version
 
 

@@ -1,5 +1,4 @@
-"""Tensors of a model, known by name, type and shape; their numbers are read when they are asked for.
-"""
+"""Tensors of a model, known by name, type and shape; their numbers are read when they are asked for."""
 
 from __future__ import annotations
 
@@ -195,7 +194,9 @@ def _beside(proto: TensorProto, where: str, path: Path) -> Blob:
         size = file.stat().st_size if file.is_relative_to(folder) and file.is_file() else None
     except (OSError, ValueError, RuntimeError):
         raise FormatError(
-            f"{where} has its numbers in another file, and says no place in it; it says {said}"[:400]
+            f"{where} has its numbers in another file, and says no place in it; it says {said}"[
+                :400
+            ]
         ) from None
     if Path(location).is_absolute() or ".." in Path(location).parts or "\\" in location:
         size = None

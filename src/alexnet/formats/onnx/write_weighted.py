@@ -28,9 +28,7 @@ def write_conv(graph: Graph, layer: Conv, network: Network) -> None:
         value = fitted(graph, _connected(graph, read, kernel, prefix), sides, kernel, prefix)
         inputs = [value, graph.weights(weights[index]), *(shared if index == 0 else [])]
         attributes = {**window_attributes(sides, kernel), "group": kernel.groups}
-        parts.append(
-            graph.add("Conv", inputs, last if len(weights) == 1 else prefix, attributes)
-        )
+        parts.append(graph.add("Conv", inputs, last if len(weights) == 1 else prefix, attributes))
     _summed(graph, parts, last)
     if layer.bias == "unshared":
         graph.add("Add", [last, graph.weights(f"{name}.bias")], name)
@@ -63,7 +61,15 @@ def write_local(graph: Graph, layer: Local, network: Network) -> None:
         value = _connected(graph, read, kernel, prefix)
         channels = len(kernel.connections) or graph.shapes[read][0]
         laid = _windows(graph, value, sides, kernel, prefix)
-        apart = (0, kernel.groups, channels // kernel.groups, rows, kernel.size, columns, kernel.size)
+        apart = (
+            0,
+            kernel.groups,
+            channels // kernel.groups,
+            rows,
+            kernel.size,
+            columns,
+            kernel.size,
+        )
         laid = graph.reshaped(laid, apart, f"{prefix}:sets")
         shape = (rows, columns, kernel.groups, layer.filters // kernel.groups)
         shape += (channels // kernel.groups, kernel.size, kernel.size)
@@ -71,9 +77,7 @@ def write_local(graph: Graph, layer: Local, network: Network) -> None:
         # g sets, c channels, r and q places, i and j pixels of the window, f filters of a set
         graph.add("Einsum", [laid, own], f"{prefix}:sums", {"equation": "ngcriqj,rqgfcij->ngfrq"})
         output = last if len(weights) == 1 else f"{prefix}:joined"
-        parts.append(
-            graph.reshaped(f"{prefix}:sums", (0, layer.filters, rows, columns), output)
-        )
+        parts.append(graph.reshaped(f"{prefix}:sums", (0, layer.filters, rows, columns), output))
     _summed(graph, parts, last)
     if layer.bias == "unshared":
         graph.add("Add", [last, graph.weights(f"{name}.bias")], name)
@@ -114,8 +118,11 @@ def write_fully_connected(graph: Graph, layer: FullyConnected, network: Network)
             parts.append(graph.add("Gemm", inputs, output, {"transB": 1}))
             continue
         count = elements(graph.shapes[read])
-        single = graph.reshaped(graph.units(read), (0, count, 1, 1), f"{output}:single"
-                                if ":" in output else f"{name}:single")
+        single = graph.reshaped(
+            graph.units(read),
+            (0, count, 1, 1),
+            f"{output}:single" if ":" in output else f"{name}:single",
+        )
         shape = (layer.outputs, count // layer.groups, 1, 1)
         own = graph.reshaped_weights(weights[index], shape, "filters")
         inner = f"{name}:conv{index}"

@@ -273,7 +273,9 @@ def _initializer(
     if array.dtype.newbyteorder("=") not in TYPES:
         raise FormatError(f"array '{name}' holds {array.dtype}, which ONNX's operators do not take")
     whole = np.ascontiguousarray(array, array.dtype.newbyteorder("<")).reshape(array.shape)
-    tensor = TensorProto(name=name, dims=array.shape, data_type=TYPES[array.dtype.newbyteorder("=")])
+    tensor = TensorProto(
+        name=name, dims=array.shape, data_type=TYPES[array.dtype.newbyteorder("=")]
+    )
     if data is None or array.nbytes < PAGE:
         return Numbers(tensor.SerializeToString(), whole)
     data.write(bytes(-data.tell() % PAGE))
@@ -314,8 +316,11 @@ def _notes(checkpoint: Checkpoint, preprocessing: bool) -> Iterator[str]:
         height, width = network.picture.shape[1:]
         yield (
             f"the graph takes bytes of {height}×{width} pixels; a picture is cut to that before"
-            + (f", from {height + 2 * checkpoint.contract.border_pixels}"
-               if checkpoint.contract.border_pixels else "")
+            + (
+                f", from {height + 2 * checkpoint.contract.border_pixels}"
+                if checkpoint.contract.border_pixels
+                else ""
+            )
         )
     else:
         yield (

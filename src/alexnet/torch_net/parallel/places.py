@@ -152,7 +152,9 @@ class Places:
         """What its module is handed: a loss reads past its softmax only within a piece (2012: on
         the same GPU; semantics section 10).
         """
-        below = [self.by_name[read] for read in layer.reads if read not in handed(layer, self.network)]
+        below = [
+            self.by_name[read] for read in layer.reads if read not in handed(layer, self.network)
+        ]
         here = layer.tower, self.levels[layer.name]
         if all((x.tower, self.levels[x.name]) == here for x in below):
             return handed(layer, self.network)
