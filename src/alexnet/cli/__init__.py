@@ -108,9 +108,9 @@ def _write_what_the_stream_can() -> None:
 
 
 def _verbs() -> list[str]:
-    return [command.name or "" for command in app.registered_commands] + [
-        group.name or "" for group in app.registered_groups
-    ]
+    groups = [group.typer_instance for group in app.registered_groups]
+    named = [*app.registered_commands, *(group.info for group in groups if group)]
+    return [each.name for each in named if isinstance(each.name, str)]
 
 
 def _usage(message: str, given: list[str]) -> str:

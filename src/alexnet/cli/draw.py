@@ -1,41 +1,62 @@
-"""`alexnet draw filters|curves|predictions`: figures of a run or a checkpoint, to a file."""
+"""`alexnet draw architecture|filters|curves|predictions`: figures of networks and runs, to a file.
+What lies inside when pictures are seen is drawn by `draw_inside`.
+"""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
-from alexnet import terminal
-from alexnet.cli.open import open_checkpoint
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
+from alexnet.cli import draw_inside
+from alexnet.cli.arguments import Parameters, Side
+from alexnet.cli.drawing import Out, write
+from alexnet.cli.open import open_checkpoint, open_network
 
 Checkpoint = Annotated[str, typer.Argument(help="A run folder or a checkpoint file.")]
-Out = Annotated[
-    Path | None, typer.Option(help="The file to write (default: in the run folder, or here).")
-]
-FIGURES = ("filters", "curves", "predictions")
 SHOWN = 12
 """Pictures in a figure of predictions."""
+
+
+FIGURES = (
+    "architecture", "confusion", "curves", "field", "filters", "maps", "neighbours",
+    "predictions", "responses",
+)  # fmt: skip
+"""The verbs behind `draw`."""
 
 
 def add(app: typer.Typer) -> None:
     """Adds this file's verbs to the command line."""
     verbs = typer.Typer(
         name="draw",
-        help="Draw a figure of a run or a checkpoint.",
-        epilog="Example:  alexnet draw filters runs/digits",
+        help="Draw a figure of a network, a run or a checkpoint.",
+        epilog="Example:  alexnet draw architecture paper",
         no_args_is_help=True,
     )
-    verbs.command("filters", epilog="Example:  alexnet draw filters runs/digits")(filters)
-    verbs.command("curves", epilog="Example:  alexnet draw curves runs/digits")(curves)
-    verbs.command("predictions", epilog="Example:  alexnet draw predictions runs/digits")(
-        predictions
-    )
+    for verb, example in (
+        (architecture, "paper"),
+        (filters, "runs/digits"),
+        (curves, "runs/digits"),
+        (predictions, "runs/digits"),
+    ):
+        name = verb.__name__
+        verbs.command(name, epilog=f"Example:  alexnet draw {name} {example}")(verb)
+    draw_inside.add(verbs)
     app.add_typer(verbs)
+
+
+def architecture(
+    network: Annotated[str, typer.Argument(help="A network's name or file.")],
+    parameters: Parameters = None,
+    side: Side = None,
+    out: Out = None,
+) -> None:
+    """Draw the whole network to scale, as the paper's Figure 2 (default: NAME.png here)."""
+    from alexnet.pictures.architecture import draw_architecture
+
+    described = open_network(network, side=side, parameters=parameters)
+    write(draw_architecture(described), out, network, f"{described.name}.png")
 
 
 def filters(checkpoint: Checkpoint, out: Out = None) -> None:
@@ -44,22 +65,26 @@ def filters(checkpoint: Checkpoint, out: Out = None) -> None:
 
     opened = open_checkpoint(checkpoint)
     drawn = draw_filters(opened.network, opened.arrays, opened.contract)
-    _write(drawn, out, checkpoint, "filters.png")
+    write(drawn, out, checkpoint, "filters.png")
 
 
 def curves(
     runs: Annotated[list[Path], typer.Argument(help="Run folders, drawn together.")],
+    race: Annotated[
+        bool, typer.Option("--race", help="Training errors alone, as the paper's Figure 1.")
+    ] = False,
     out: Out = None,
 ) -> None:
     """Draw the training loss and the errors of runs, epoch by epoch."""
-    from alexnet.pictures.curves import draw_curves
+    from alexnet.pictures.curves import draw_curves, draw_race
     from alexnet.training.run_folder import RunFolder, holds_run
 
     for run in runs:
         if not holds_run(run):
             raise ValueError(f"{run}: holds no run; give a folder that 'alexnet train' wrote")
     rows = {str(run): RunFolder(run).rows() for run in runs}
-    _write(draw_curves(rows), out, str(runs[0]), "curves.png")
+    draw = draw_race if race else draw_curves
+    write(draw(rows), out, str(runs[0]), "curves.png")
 
 
 def predictions(
@@ -77,7 +102,7 @@ def predictions(
 
     guesses = test_guesses(open_checkpoint(checkpoint), data, data_folder)
     chosen = _telling(guesses, count)
-    _write(draw_predictions([guesses[i] for i in chosen]), out, checkpoint, "predictions.png")
+    write(draw_predictions([guesses[i] for i in chosen]), out, checkpoint, "predictions.png")
 
 
 def _telling(guesses: list, count: int) -> list[int]:
@@ -88,10 +113,3 @@ def _telling(guesses: list, count: int) -> list[int]:
     wanted = min(count - len(hard), len(rest))
     spread = [rest[i * len(rest) // wanted] for i in range(wanted)] if wanted else []
     return hard + spread
-
-
-def _write(drawn: Figure, out: Path | None, source: str, name: str) -> None:
-    from alexnet.pictures.style import save
-
-    folder = Path(source) if Path(source).is_dir() else Path()
-    terminal.say(f"wrote {save(drawn, out or folder / name)}")

@@ -12,7 +12,14 @@ from alexnet.evaluation.judgement import (
     judge_together,
     predictions,
 )
-from alexnet.evaluation.mistakes import ClassErrors, Confusion, confused, per_class, worst
+from alexnet.evaluation.mistakes import (
+    ClassErrors,
+    Confusion,
+    confused,
+    confusion_matrix,
+    per_class,
+    worst,
+)
 from alexnet.evaluation.showing import (
     CENTRE,
     PAPER,
@@ -46,6 +53,7 @@ __all__ = [
     "check_pictures",
     "check_showing",
     "confused",
+    "confusion_matrix",
     "evaluate",
     "feature_batches",
     "features",

@@ -76,6 +76,15 @@ def confused(judgement: Judgement, count: int | None = None) -> tuple[Confusion,
     return tuple(found[:count])
 
 
+def confusion_matrix(judgement: Judgement) -> Tensor:
+    """How many pictures of each class were taken for each: int64 (classes, classes), a row for each
+    true class. It adds up to the pictures seen, and its diagonal to the right ones.
+    """
+    codes = judgement.labels * judgement.outputs + judgement.likeliest[:, 0]
+    counts = codes.bincount(minlength=judgement.outputs**2)
+    return counts.view(judgement.outputs, judgement.outputs)
+
+
 def worst(judgement: Judgement, count: int) -> tuple[int, ...]:
     """The `count` pictures whose right class got the least probability, the least first.
 

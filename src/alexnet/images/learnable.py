@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager, nullcontext
 from typing import assert_never
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -66,18 +67,23 @@ def sample(pictures: Pictures) -> PictureSet:
     return pictures if isinstance(pictures, PictureSet) else _in_memory(pictures, slice(1))
 
 
+def chosen(pictures: Pictures, indices: np.ndarray) -> Pictures:
+    """The pictures at `indices`, int64 (N,), in that order; of a store nothing is decoded."""
+    match pictures:
+        case PictureSet():
+            return subset(pictures, indices)
+        case StoredPictures():
+            return pictures.part(indices)
+        case _:
+            assert_never(pictures)
+
+
 def hold_out(pictures: Pictures, share: float, seed: int) -> tuple[Pictures, Pictures]:
     """Divide pictures into (train, validation), as `pictures.hold_out` does. Of a store nothing is
     decoded, and the statistics stay those of all.
     """
     kept, held = divide(pictures.labels.numpy(), share, seed)
-    match pictures:
-        case PictureSet():
-            return subset(pictures, kept), subset(pictures, held)
-        case StoredPictures():
-            return pictures.part(kept), pictures.part(held)
-        case _:
-            assert_never(pictures)
+    return chosen(pictures, kept), chosen(pictures, held)
 
 
 def mean_image(pictures: Pictures) -> Tensor:

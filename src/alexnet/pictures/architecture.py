@@ -4,14 +4,13 @@ crosses between them, and the numbers that the ledger counts.
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING
 
 from alexnet.network.ledger import Ledger, ledger
 from alexnet.network.shapes import elements
 from alexnet.network.spec import Network
-from alexnet.pictures.layout import Block, Layout, Link, layout
-from alexnet.pictures.style import ACCENT, FAINT, INK, SECOND, bare, figure
+from alexnet.pictures.layout import SLANT, Block, Layout, Link, layout
+from alexnet.pictures.style import ACCENT, INK, SECOND, bare, figure
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -20,8 +19,9 @@ if TYPE_CHECKING:
 FACES = {None: "#e4e4e4", 0: "#cfe0ee", 1: "#f3dbcd"}
 """Fill of a block by its tower; further towers take turns."""
 
-MARGIN = 0.45
-CAPTION = 0.85
+MARGIN = 0.35
+BELOW, ABOVE, LINE = 0.55, 0.15, 0.19
+"""Room for what stands below and above the blocks, and inches of a line of the caption."""
 
 
 def draw_architecture(network: Network) -> Figure:
@@ -32,19 +32,20 @@ def draw_architecture(network: Network) -> Figure:
     """
     placed, account = layout(network), ledger(network)
     width = placed.width + 2 * MARGIN
-    drawn = figure(width, placed.height + 2 * MARGIN + CAPTION)
+    text = caption(account, characters=int(width * 13))
+    room = BELOW + LINE * (1 + text.count("\n"))
+    drawn = figure(width, placed.height + 2 * MARGIN + ABOVE + room)
     panel = drawn.subplots()
     bare(panel)
     panel.set_xlim(-MARGIN, placed.width + MARGIN)
-    panel.set_ylim(-MARGIN - CAPTION, placed.height + MARGIN)
+    panel.set_ylim(-MARGIN - room, placed.height + MARGIN + ABOVE)
     panel.set_aspect("equal")
     for block in placed.blocks:
         _box(panel, block)
     _draw_links(panel, placed)
     _labels(panel, placed)
     panel.text(
-        -MARGIN + 0.05, -MARGIN - 0.1, caption(account, characters=int(width * 13)),
-        va="top", fontsize=8.5, color=INK, linespacing=1.35,
+        -MARGIN + 0.05, -BELOW, text, va="top", fontsize=8.5, color=INK, linespacing=1.35,
     )  # fmt: skip
     return drawn
 
@@ -125,24 +126,32 @@ def _window(panel: Axes, source: Block, target: Block, link: Link, colour: str) 
 
 
 def _labels(panel: Axes, placed: Layout) -> None:
-    """Shapes below blocks, windows above the first of a stage's links, once for each stage."""
+    """Shapes below blocks; once for each stage its name and window above the upper one, and what
+    comes before the next stage below the lower one.
+    """
+    lowest = {block.stage: block for block in placed.blocks}  # towers stand from the top down
     for block in placed.blocks:
-        x = block.x + (block.depth + block.slant * 0.42) / 2
+        after = _after(placed, block) if lowest[block.stage] is block else ()
         panel.text(
-            x, block.y - 0.07, block.text, ha="center", va="top", fontsize=7.5, color=INK, zorder=6
-        )
-    told = set[str]()
-    for link in placed.links:
-        target = placed.block(link.target)
-        if target.stage in told:
-            continue
-        told.add(target.stage)
-        source = placed.block(link.source)
-        start, end = source.point(1, 0, 0.5), target.point(0, 0, 0)
-        words = "\n".join([target.stage, link.text, *link.between])
-        top = max(start[1], end[1], source.point(1, 0, 1)[1] if math.isclose(source.x, 0) else 0)
-        panel.text(
-            end[0] + target.depth / 2, max(end[1] + target.slant * 0.3, top * 0) + 0.12, words,
-            ha="center", va="bottom", fontsize=7, color=INK, linespacing=1.25, zorder=6,
+            block.x + (block.depth + block.slant * SLANT[0]) / 2, block.y - 0.07,
+            "\n".join([block.text, *(f"then {what}" for what in after)]),
+            ha="center", va="top", fontsize=7.5, color=INK, linespacing=1.3, zorder=6,
         )  # fmt: skip
-    _ = FAINT
+    windows = {placed.block(link.target).stage: link.text for link in reversed(placed.links)}
+    told = set[str]()
+    for block in placed.blocks:
+        if block.stage in told or block.stage not in windows:
+            continue
+        told.add(block.stage)
+        x, y = block.x + block.depth / 2, block.y + block.height + block.slant * SLANT[1] + 0.1
+        for words, weight in ((windows[block.stage], "normal"), (block.stage, "bold")):
+            panel.text(
+                x + block.slant * SLANT[0] / 2, y, words, ha="center", va="bottom", fontsize=7.5,
+                color=INK, fontweight=weight, zorder=6,
+            )  # fmt: skip
+            y += 0.16
+
+
+def _after(placed: Layout, block: Block) -> tuple[str, ...]:
+    """What lies between a block and the next stage."""
+    return next((link.between for link in placed.links if link.source == block.name), ())

@@ -26,6 +26,50 @@ def draw_curves(runs: Mapping[str, Rows]) -> Figure:
     Raises:
         ValueError: no run has a whole epoch yet.
     """
+    epochs = _epochs(runs)
+    drawn = figure(9, 3.6)
+    loss, error = drawn.subplots(1, 2)
+    for colour, (name, rows) in zip(_cycle(len(epochs)), epochs.items(), strict=True):
+        _draw(loss, error, rows, name if len(epochs) > 1 else "", colour)
+    _finish(loss, "loss (nats per picture)")
+    _finish(error, "error (%)")
+    return drawn
+
+
+def draw_race(runs: Mapping[str, Rows], line: float = 0.25) -> Figure:
+    """Draws the training errors of runs in one panel, as the paper's Figure 1 compares ReLU with
+    tanh: the first run's curve is solid, the others' dashed, and a level line stands at `line`.
+
+    The legend says in which epoch each run first came below the line.
+
+    Raises:
+        ValueError: as `draw_curves`.
+    """
+    drawn = figure(5, 3.8)
+    panel = drawn.subplots()
+    for index, (name, rows) in enumerate(_epochs(runs).items()):
+        errors = [row["train_error"] for row in rows]
+        below = next((r["epoch"] for r in rows if r["train_error"] < line), None)
+        reached = f"below {line:.0%} in epoch {below}" if below else f"never below {line:.0%}"
+        panel.plot(
+            [row["epoch"] for row in rows],
+            errors,
+            color=COLOURS[index % len(COLOURS)],
+            linestyle="--" if index else "-",
+            marker="o" if len(rows) == 1 else None,
+            label=f"{name}: {reached}",
+        )
+    panel.axhline(line, color=INK, lw=0.6)
+    _finish(panel, "training error rate")
+    return drawn
+
+
+def _epochs(runs: Mapping[str, Rows]) -> dict[str, Rows]:
+    """The rows of whole epochs.
+
+    Raises:
+        ValueError: a run has none, or a row lacks a number.
+    """
     epochs = {name: [r for r in rows if r.get("kind") == "epoch"] for name, rows in runs.items()}
     for name, rows in epochs.items():
         if not rows:
@@ -35,13 +79,7 @@ def draw_curves(runs: Mapping[str, Rows]) -> Figure:
         ]
         if lacking:
             raise ValueError(f"{name}: a row of metrics.jsonl has no number for {lacking[0]}")
-    drawn = figure(9, 3.6)
-    loss, error = drawn.subplots(1, 2)
-    for colour, (name, rows) in zip(_cycle(len(epochs)), epochs.items(), strict=True):
-        _draw(loss, error, rows, name if len(epochs) > 1 else "", colour)
-    _finish(loss, "loss (nats per picture)")
-    _finish(error, "error (%)")
-    return drawn
+    return dict(epochs)
 
 
 def _cycle(count: int) -> list[str]:

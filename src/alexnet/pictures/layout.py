@@ -66,7 +66,7 @@ class Block:
     text: str
 
     def point(self, channel: float, row: float, column: float) -> tuple[float, float]:
-        """Where a place inside is drawn; each of the three is a share, 0 to 1, rows from the top."""
+        """Where a place inside is drawn; each is a share, 0 to 1, rows from the top."""
         return (
             self.x + channel * self.depth + column * self.slant * SLANT[0],
             self.y + (1 - row) * self.height + column * self.slant * SLANT[1],

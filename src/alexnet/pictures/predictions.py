@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from alexnet.pictures.style import FAINT, GOOD, INK, SECOND, bare, figure
+from alexnet.pictures.style import FAINT, GOOD, INK, SECOND, bare, figure, show_picture
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -57,16 +57,7 @@ def draw_predictions(guesses: Sequence[Guess]) -> Figure:
 
 
 def _picture(panel: Axes, guess: Guess) -> None:
-    picture = guess.picture
-    grey = picture.shape[2] == 1
-    small = min(picture.shape[:2]) < 64
-    panel.imshow(
-        picture[:, :, 0] if grey else picture,
-        cmap="gray" if grey else None,
-        vmin=0,
-        vmax=255,
-        interpolation="nearest" if small else "antialiased",
-    )
+    show_picture(panel, guess.picture)
     panel.set_title(guess.truth or "", fontsize=9, color=INK)
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    import numpy as np
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
@@ -31,6 +32,18 @@ def figure(width: float, height: float) -> Figure:
 def bare(axes: Axes) -> None:
     """Leaves nothing of the axes but what is drawn in them."""
     axes.set_axis_off()
+
+
+def show_picture(axes: Axes, picture: np.ndarray) -> None:
+    """Puts a picture into axes: uint8 (height, width, 1 or 3); small ones keep their pixels."""
+    grey = picture.shape[2] == 1
+    axes.imshow(
+        picture[:, :, 0] if grey else picture,
+        cmap="gray" if grey else None,
+        vmin=0,
+        vmax=255,
+        interpolation="nearest" if min(picture.shape[:2]) < 64 else "antialiased",
+    )
 
 
 def plain(axes: Axes) -> None:
