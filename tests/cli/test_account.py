@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from alexnet.cli import run
+from alexnet.cli.draw import FIGURES
 from alexnet.network.catalog import NETWORKS
 
 VERBS = [
@@ -73,7 +74,7 @@ def test_printed_texts(
     golden(name, told(capsys, *words))
 
 
-@pytest.mark.parametrize("verb", ["", *VERBS, "draw filters", "draw curves", "draw predictions"])
+@pytest.mark.parametrize("verb", ["", *VERBS, *(f"draw {figure}" for figure in FIGURES)])
 def test_the_surface_of_every_verb_is_frozen_and_fits_a_screen(
     capsys: pytest.CaptureFixture[str],
     golden: Golden,

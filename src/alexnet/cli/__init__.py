@@ -123,7 +123,8 @@ def _usage(message: str, given: list[str]) -> str:
 
 
 def _help(given: list[str]) -> str:
-    verb = next((word for word in given if word in _verbs()), None)
+    first = next((word for word in given if not word.startswith("-")), None)
+    verb = first if first in _verbs() else None
     if verb == "draw":
         figures = [word for word in given if word in draw.FIGURES]
         verb = " ".join([verb, *figures[:1]])

@@ -96,15 +96,14 @@ def responses(
     count: Annotated[int, typer.Option(min=1, max=50, help="Patches of each map.")] = 9,
     out: Out = None,
 ) -> None:
-    """Draw the patches of test pictures to which maps respond most."""
-    from alexnet.cli.examine import Pictures
+    """Draw the patches of pictures to which maps respond most: test pictures where there are."""
     from alexnet.evaluation.looking import Unit, check_unit, strongest
     from alexnet.pictures.responses import draw_responses
 
     opened = open_checkpoint(checkpoint)
     check_unit(opened.network, Unit(layer, 0))
     channels = channel or spread(opened.network.shape(layer)[0], 8)
-    one = examinee(opened, Pictures(data, data_folder).of(opened))
+    one = examinee(opened, pictures_of(opened, data, data_folder))
     with terminal.bar("looking") as advance:
         found = strongest(one, layer, channels, count, progress=advance)
     write(draw_responses(layer, found), out, checkpoint, "responses.png")
@@ -157,6 +156,20 @@ def examinee(opened: Opened, pictures: Shown) -> Examinee:
 
     module = build(opened.network, arrays=opened.arrays)
     return Examinee(module, pictures, opened.contract, opened.mean_image)
+
+
+def pictures_of(opened: Opened, data: str, data_folder: Path | None) -> PictureSet:
+    """The test pictures of DATA; or, said aloud, all others where there is none to test on."""
+    from alexnet.cli.examine import fitting
+    from alexnet.images import load, open_source
+
+    source = open_source(data, data_folder=data_folder)
+    split = source.test if len(source.test) else source.train
+    if not len(source.test):
+        terminal.warn(f"{data}: has no test pictures; those to learn from are looked at")
+    channels, side = fitting(opened)
+    with terminal.bar("decoding") as advance:
+        return load(split, channels=channels, side=side, progress=advance)
 
 
 def one_picture(opened: Opened, path: Path) -> PictureSet:

@@ -20,6 +20,9 @@ COLUMNS = 16
 MOST = 64
 """Maps of a layer that are drawn; the title says how many there are."""
 
+WHITE = 0.995
+"""The share of a layer's values that are darker than white."""
+
 WIDTH = 9.0
 GAP = 1
 
@@ -29,9 +32,9 @@ def draw_feature_maps(
 ) -> Figure:
     """Draws a picture and what layers make of it, in the order in which they are given.
 
-    The first `most` maps of each layer are drawn, all on one scale of that layer's: white is its
-    largest value, black its smallest, or 0 where none is below. Units without a place are drawn as
-    one row of bars.
+    The first `most` maps of each layer are drawn, all on one scale of that layer's: white is what
+    99.5% of its values do not exceed, since a few are far larger than all others, black its
+    smallest, or 0 where none is below. Units without a place are drawn as bars, all of them.
 
     Args:
         picture: uint8 (height, width, 1 or 3).
@@ -46,7 +49,10 @@ def draw_feature_maps(
     for name, values in maps.items():
         if not np.isfinite(values).all():
             raise ValueError(f"layer '{name}' has numbers that are not finite; nothing to draw")
-    sheets = {name: values[:most] for name, values in maps.items()}
+    sheets = {
+        name: values if values.shape[1:] == (1, 1) else values[:most]
+        for name, values in maps.items()
+    }
     heights = [2.0, *(_height(values) for values in sheets.values())]
     drawn = figure(WIDTH, sum(heights) + 0.35 * len(heights))
     panels = drawn.subplots(len(heights), 1, height_ratios=heights)
@@ -55,7 +61,7 @@ def draw_feature_maps(
     for panel, (name, values) in zip(panels[1:], sheets.items(), strict=True):
         _draw(panel, values)
         channels, rows, columns = maps[name].shape
-        some = "" if channels <= most else f", the first {most} drawn"
+        some = "" if channels == len(values) else f", the first {most} drawn"
         what = f"{channels:,} units" if rows == columns == 1 else f"{channels} maps"
         size = "" if rows == columns == 1 else f" of {rows}×{columns}"
         panel.set_title(f"{name}: {what}{size}{some}", loc="left", fontsize=9, color=INK)
@@ -86,9 +92,11 @@ def _height(values: np.ndarray) -> float:
 def _draw(panel: Axes, values: np.ndarray) -> None:
     bare(panel)
     if values.shape[1:] == (1, 1):
-        panel.bar(np.arange(len(values)), values[:, 0, 0], width=0.9, color=INK)
+        width = min(6.0, 0.7 * WIDTH * 72 / len(values))  # points
+        panel.vlines(np.arange(len(values)), 0, values[:, 0, 0], color=INK, lw=width)
         panel.set_xlim(-0.5, len(values) - 0.5)
         return
-    low, high = min(0.0, float(values.min())), float(values.max())
-    panel.imshow(sheet(values), cmap="gray", vmin=low, vmax=max(high, low + 1e-12),
-                 interpolation="nearest")  # fmt: skip
+    low, high = min(0.0, float(values.min())), float(np.quantile(values, WHITE))
+    panel.imshow(
+        sheet(values), cmap="gray", vmin=low, vmax=max(high, low + 1e-12), interpolation="nearest"
+    )

@@ -9,7 +9,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from alexnet.network.contract import InputContract
-from alexnet.network.layers import Conv, Local
+from alexnet.network.layers import (
+    Concat,
+    Conv,
+    CrossMapPool,
+    ElementwiseMax,
+    ElementwiseSum,
+    Local,
+    Weighted,
+)
 from alexnet.network.ledger import ledger
 from alexnet.network.spec import Network
 from alexnet.pictures.style import INK, bare, figure
@@ -59,7 +67,11 @@ def draw_filters(
 def first_kernels(
     network: Network, arrays: Mapping[str, np.ndarray]
 ) -> list[tuple[str, np.ndarray]]:
-    """The kernels over the picture: per tower its layer's name and (filters, channels, k, k)."""
+    """The kernels over the picture: per tower its layer's name and (filters, channels, k, k).
+
+    Where there are no towers and the next convolution deals its channels into groups, the kernels
+    are dealt out likewise: each group is what one of the two GPUs held (§3.5).
+    """
     picture = network.picture.name
     stages = [
         stage
@@ -74,7 +86,31 @@ def first_kernels(
     for row in stages[0].rows:
         suffix = "weight" if len(row.reads) == 1 else f"weight_{row.reads.index(picture)}"
         found.append((row.name, np.asarray(arrays[f"{row.name}.{suffix}"], dtype=np.float64)))
-    return found
+    if len(found) > 1:
+        return found
+    ((name, kernels),) = found
+    reader, groups = _groups_above(network, name)
+    parts = np.split(kernels, groups)
+    return [
+        (f"{name}, group {index} of {reader}" if groups > 1 else name, part)
+        for index, part in enumerate(parts)
+    ]
+
+
+def _groups_above(network: Network, name: str) -> tuple[str, int]:
+    """The convolution that reads a layer, through others without weights, and its groups."""
+    above = {name}
+    for layer in network:
+        if not above.intersection(layer.reads):
+            continue
+        if isinstance(layer, Conv):
+            index = next(i for i, read in enumerate(layer.reads) if read in above)
+            kernel = layer.kernels[index]
+            return layer.name, 1 if kernel.connections else kernel.groups
+        if isinstance(layer, Weighted | Concat | ElementwiseSum | ElementwiseMax | CrossMapPool):
+            break  # other channels than the layer's own
+        above.add(layer.name)
+    return "", 1
 
 
 def as_colours(kernels: np.ndarray, contract: InputContract) -> np.ndarray:

@@ -119,7 +119,9 @@ def layout(network: Network) -> Layout:
     towers = network.towers or (None,)
     room = max((h + s * SLANT[1] for n, (_, h, s) in sized.items() if network[n].tower in towers),
                default=SIDE)  # fmt: skip
-    total = len(towers) * room + (len(towers) - 1) * BETWEEN_TOWERS
+    step = room + BETWEEN_TOWERS
+    spread = (len(towers) - 1) * step
+    total = max(spread + room, *(h + s * SLANT[1] for _, h, s in sized.values()))
     blocks: list[Block] = []
     x = 0.0
     for column in range(max(columns.values()) + 1):
@@ -128,9 +130,7 @@ def layout(network: Network) -> Layout:
             depth, height, slant = sized[layer.name]
             tall = height + slant * SLANT[1]
             index = towers.index(layer.tower) if layer.tower in towers else None
-            middle = (
-                total / 2 if index is None else total - room / 2 - index * (room + BETWEEN_TOWERS)
-            )
+            middle = total / 2 + (0 if index is None else spread / 2 - index * step)
             blocks.append(
                 Block(
                     layer.name, stem(layer.name, layer.tower), layer.tower,
@@ -139,8 +139,7 @@ def layout(network: Network) -> Layout:
                 )
             )  # fmt: skip
         x += GAP + max(sized[y.name][0] + sized[y.name][2] * SLANT[0] for y in members)
-    tallest = max([total, *(h + s * SLANT[1] for _, h, s in sized.values())])
-    return Layout(tuple(blocks), tuple(links), x - GAP, tallest)
+    return Layout(tuple(blocks), tuple(links), x - GAP, total)
 
 
 def _text(shape: Shape) -> str:
