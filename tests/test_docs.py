@@ -31,11 +31,18 @@ def test_the_papers_numbers_are_what_the_commands_print_today() -> None:
     assert made == written, "run: python docs/make_paper.py"
 
 
-def test_the_readme_shows_what_the_commands_print_today() -> None:
-    page = (ROOT / "README.md").read_text(encoding="utf-8")
+@pytest.mark.parametrize("name", ["README.md", "docs/index.md", "docs/tutorial.md"])
+def test_a_page_shows_what_the_commands_print_today(name: str) -> None:
+    page = (ROOT / name).read_text(encoding="utf-8")
     assert script(ROOT / "docs" / "blocks.py").refreshed(page) == page, (
-        "run: python docs/blocks.py README.md"
+        f"run: python docs/blocks.py {name}"
     )
+
+
+def test_the_training_guide_has_the_fields_of_the_recipes() -> None:
+    made = script(ROOT / "docs" / "make_training.py").page()
+    written = (ROOT / "docs" / "training.md").read_text(encoding="utf-8")
+    assert made == written, "run: python docs/make_training.py"
 
 
 def test_the_results_are_the_recorded_rows() -> None:
