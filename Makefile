@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 
-.PHONY: run test setup golden clean
+.PHONY: run test setup site golden clean
 
 run: setup
 	rm -rf runs/digits
@@ -21,7 +21,11 @@ test: setup
 golden: setup
 	$(BIN)/python -m pytest tests/cli --update-golden
 	$(BIN)/python docs/make_paper.py
-	$(BIN)/python docs/blocks.py README.md
+	$(BIN)/python docs/make_training.py
+	$(BIN)/python docs/blocks.py README.md docs/index.md docs/tutorial.md
+
+site: setup
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
 setup: $(VENV)/.ready
 

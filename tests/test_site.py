@@ -1,5 +1,5 @@
-"""The documentation site: it builds without a warning, no link in it leads nowhere, and nothing that
-it loads lies elsewhere.
+"""The documentation site: it builds without a warning, no link in it leads nowhere, and nothing
+that it loads lies elsewhere.
 """
 
 from __future__ import annotations
