@@ -18,7 +18,8 @@ from alexnet.network.catalog import NETWORKS
 
 VERBS = [
     *("list", "explain", "audit", "compare", "convert"),
-    *("prepare", "train", "evaluate", "predict", "draw", "bench"),
+    *("prepare", "train", "evaluate", "predict", "features", "neighbours"),
+    *("draw", "bench", "plan"),
 ]
 
 Golden = Callable[[str, str], None]

@@ -10,6 +10,7 @@ import torch
 from sklearn.neighbors import NearestNeighbors
 
 import alexnet
+from alexnet import numpy_net
 from alexnet.evaluation import EvaluationError, Examinee, Showing, feature_batches, prepare
 from alexnet.evaluation.features import feature
 from alexnet.evaluation.neighbours import Metric, nearest
@@ -17,9 +18,12 @@ from alexnet.images import PictureSet
 from alexnet.images.shown import cut, views_of
 from alexnet.network.catalog import get_network
 from alexnet.network.contract import InputContract
+from alexnet.network.layers import Conv, FullyConnected
 from alexnet.torch_net import NetworkModule, build
 from evaluation.linear import pictures
 from reduced import reduced
+
+IMAGENET = ["paper", "as_run", "one_gpu", "one_weird_trick", "caffe", "caffenet", "cs231n"]
 
 GREY = InputContract(channel_order="grey", pixel_maximum=255.0)
 
@@ -57,6 +61,39 @@ def test_a_layer_is_meant_by_its_own_name_the_papers_or_its_place(
 ) -> None:
     meant = feature(get_network(network), asked)
     assert (meant.name, meant.layers, meant.numbers) == (asked, layers, numbers)
+
+
+@pytest.mark.parametrize("network", IMAGENET)
+def test_the_papers_names_find_its_layers_in_every_imagenet_network(network: str) -> None:
+    of = get_network(network)
+    names = [*(f"conv{i}" for i in range(1, 6)), "fc6", "fc7", "fc8"]
+    found = [feature(of, name) for name in names]
+    before = [feature(of, f"{name}:pre") for name in names]
+    assert [x for each in before for x in each.layers] == [
+        layer.name for layer in of if isinstance(layer, Conv | FullyConnected)
+    ]
+    assert [x.numbers for x in found] == [x.numbers for x in before]
+    assert [x.numbers for x in found[-3:]] == [4096, 4096, 1000]
+    sides = [of.shape(each.layers[0])[1] for each in found[2:5]]
+    assert sides == [13, 13, 13] and found[4].numbers == 256 * 13 * 13
+
+
+def test_vectors_are_those_of_the_oracle() -> None:
+    network = reduced("paper")
+    module = build(network, seed=4)
+    side = network.picture.shape[1]
+    random = np.random.default_rng(2).integers(0, 256, (3, 3, side, side), np.uint8)
+    contract = InputContract(channel_order="RGB", pixel_maximum=255.0, mean=(120.0, 110.0, 100.0))
+    names = ("conv1", "pool2", "conv5", "fc7:pre", "fc7", "fc8")
+    found = alexnet.features(module, pictures_of(torch.from_numpy(random)), contract, names)
+    arrays = {name: array.detach().numpy() for name, array in module.named_parameters()}
+    shown = random - np.array([120.0, 110.0, 100.0])[:, None, None]
+    by_layer = numpy_net.forward(network, arrays, {"data": shown})
+    for name in names:
+        layers = [by_layer[layer] for layer in feature(network, name).layers]
+        wanted = np.concatenate(layers, axis=1).reshape(3, -1)
+        bound = 1e-5 * np.abs(wanted).max()
+        np.testing.assert_allclose(found[name], wanted, rtol=1e-4, atol=bound)
 
 
 @pytest.mark.parametrize(

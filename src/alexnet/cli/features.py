@@ -50,9 +50,11 @@ are.
 def add(app: typer.Typer) -> None:
     """Adds this file's verbs to the command line."""
     example = "Example:  alexnet features runs/digits digits --layer fc3 --out digits.npz"
-    app.command("features", epilog=example)(features)
+    short = "Write what layers of a network make of each picture."
+    app.command("features", epilog=example, short_help=short)(features)
     example = 'Example:  alexnet neighbours digits.npz --query "digits, picture 0"'
-    app.command("neighbours", epilog=example)(neighbours)
+    short = "Name which pictures of a file of features are nearest."
+    app.command("neighbours", epilog=example, short_help=short)(neighbours)
 
 
 def features(

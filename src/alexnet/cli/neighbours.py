@@ -39,7 +39,7 @@ def neighbours(
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Name the pictures of a file of features that are nearest to given ones; none to itself."""
+    """Name which pictures of a file of features are nearest to given ones, but for themselves."""
     measure = _metric(metric)
     known = read_features(features, layer)
     rows = {name: row for row, name in reversed(list(enumerate(known.names)))}

@@ -23,6 +23,7 @@ def add(app: typer.Typer) -> None:
     """Adds this file's verb to the command line."""
     app.command(
         "plan",
+        short_help="Plan a run over many devices: time, traffic, memory, limits.",
         epilog="Example:  alexnet plan paper --devices 512 --link 100Gbit --device v100",
     )(plan)
 

@@ -54,17 +54,19 @@ def _reset(window: W, rule: Rule) -> W:
     return replace(window, padding=padding, outputs=None)
 
 
-def with_input(network: Network, side: int) -> Network:
-    """The network over pictures of `side` × `side` pixels.
+def with_input(network: Network, side: int, channels: int | None = None) -> Network:
+    """The network over pictures of `side` × `side` pixels, of as many channels as before or as
+    `channels` says.
 
     Raises:
-        NetworkError: a window no longer fits.
+        NetworkError: a window no longer fits, or groups of channels do not.
     """
     picture = network.picture
+    shape = (picture.shape[0] if channels is None else channels, side, side)
 
     def resized(layer: Layer) -> Layer:
         if layer == picture and isinstance(layer, Input):
-            return replace(layer, shape=(picture.shape[0], side, side))
+            return replace(layer, shape=shape)
         return layer
 
     return replace(network, layers=tuple(resized(layer) for layer in network))

@@ -49,9 +49,11 @@ class WeightedModule(nn.Module):
             self.register_parameter("bias", None)
 
     def weights(self, lent: Sequence[Tensor]) -> list[Tensor]:
-        """The weights in the order of the inputs: its own, and in between those lent to it."""
+        """The weights in the order of the inputs: its own, and in between those lent to it. A
+        parametrisation, or a functional call, may have put tensors in the parameters' places.
+        """
         others = iter(lent)
-        return [self.get_parameter(name) if name else next(others) for name in self.weight_names]
+        return [getattr(self, name) if name else next(others) for name in self.weight_names]
 
 
 class WindowedModule(WeightedModule):

@@ -59,6 +59,11 @@ class NetworkModule(nn.Module):
                 self._modules[layer.name] = layer_module(layer, network, own)
         self._own = dict(self._modules)
 
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Of a pickle, which may come from where there were kernels to where there are none."""
+        super().__setstate__(state)
+        self.has_kernels = library() is not None
+
     def forward(
         self,
         picture: Tensor,
@@ -186,7 +191,7 @@ class NetworkModule(nn.Module):
         if not names:
             return {}
         owned = (name.rsplit(".", 1) for name in names)
-        return {"lent": [self._module(owner).get_parameter(array) for owner, array in owned]}
+        return {"lent": [getattr(self._module(owner), array) for owner, array in owned]}
 
     def _overwriting(self, layer: Layer, readers: Mapping[str, int]) -> dict[str, Any]:
         """relu may overwrite a convolution's output that nobody else reads, before or after it,

@@ -15,6 +15,7 @@ from torch.autograd.function import FunctionCtx, once_differentiable
 
 from alexnet.network.sizes import Side
 from alexnet.torch_net.chunks import Chunks, in_chunks
+from alexnet.torch_net.operators import operator
 
 
 class EveryMaximum(torch.autograd.Function):
@@ -43,22 +44,56 @@ class EveryMaximum(torch.autograd.Function):
     ) -> tuple[Tensor, None, None, None, None]:
         """The gradient of the maps."""
         x, largest = ctx.saved_tensors
-        layout = torch.contiguous_format if x.is_contiguous() else torch.channels_last
-        x, largest, gradient = (
-            each.contiguous(memory_format=layout) for each in (x, largest, gradient)
-        )
-        sides, size, stride = ctx.sides, ctx.size, ctx.stride
-        covered = stride <= size and all(min(side.before, side.after) >= 0 for side in sides)
-        result = torch.empty_like(x) if covered else torch.zeros_like(x)
+        windows = [n for side in ctx.sides for n in (side.outputs, side.before, side.after)]
+        found = to_every_maximum(x, largest, gradient, windows, ctx.size, ctx.stride)
+        return found, None, None, None, None
 
-        def work(chunks: Chunks) -> None:
-            grid = Grid(sides, size, stride)
-            for chunk in chunks:
-                grid.spread(*chunk)
 
-        line = math.prod(Grid(sides, size, stride).extent)
-        in_chunks(work, _sets(x, largest, gradient, result), line)
-        return result, None, None, None, None
+def _to_every_maximum(
+    x: Tensor, largest: Tensor, gradient: Tensor, windows: list[int], size: int, stride: int
+) -> Tensor:
+    """The gradient of the maps `x`, in their memory format, from that of their maxima.
+
+    Args:
+        x: (N, channels, height, width).
+        largest: the maxima, (N, channels, rows, columns).
+        gradient: theirs, of the same shape.
+        windows: of the rows and then of the columns: how many, and pixels before and after.
+        size, stride: of a window.
+    """
+    layout = _layout(x)
+    x, largest, gradient = (
+        each.contiguous(memory_format=layout) for each in (x, largest, gradient)
+    )
+    first, top, bottom, second, left, right = windows
+    sides = Side(first, top, bottom, ""), Side(second, left, right, "")
+    covered = stride <= size and all(min(side.before, side.after) >= 0 for side in sides)
+    result = torch.empty_like(x) if covered else torch.zeros_like(x)
+
+    def work(chunks: Chunks) -> None:
+        grid = Grid(sides, size, stride)
+        for chunk in chunks:
+            grid.spread(*chunk)
+
+    line = math.prod(Grid(sides, size, stride).extent)
+    in_chunks(work, _sets(x, largest, gradient, result), line)
+    return result
+
+
+def _layout(x: Tensor) -> torch.memory_format:
+    return torch.contiguous_format if x.is_contiguous() else torch.channels_last
+
+
+def _like(x: Tensor, *_: Any) -> Tensor:
+    return torch.empty_like(x, memory_format=_layout(x))
+
+
+to_every_maximum = operator(
+    "to_every_maximum",
+    "Tensor x, Tensor largest, Tensor gradient, int[] windows, int size, int stride",
+    _to_every_maximum,
+    _like,
+)
 
 
 def _sets(*tensors: Tensor) -> tuple[Tensor, ...]:

@@ -1,8 +1,8 @@
 """The model held against two published measurements, with its assumptions named: what it predicts,
 what was measured, and where that lies outside.
 
-Nothing here is fitted to the speed-up that is predicted. The one figure taken from each paper is
-how fast a single device was there.
+Nothing is fitted. The one figure taken from each measurement is how fast a single device was; where
+only a time and a speed-up are published, it follows from these two, and is said to.
 """
 
 from __future__ import annotations
@@ -104,8 +104,8 @@ def _krizhevsky(devices: int, speed_up: float) -> Published:
         ""
         if devices <= 4
         else (
-            "; between the two groups of four GPUs traffic goes through the host's memory, where it is"
-            " halved when all speak at once, so that both rates are worked out"
+            "; between the two groups of four GPUs traffic goes through the host's memory, where it"
+            " is halved when all speak at once, so that both rates are worked out"
         )
     )
     return Published(
@@ -151,7 +151,8 @@ def _sun() -> Published:
         one_device=_told(work, each_second, "v100", "fp16", "95 × 1,281,167 / 1.5 min / 410.2"),
         why="the range is for every gradient sent over one flat ring, with 0 to 5 µs a step; the"
         " paper leaves most gradients unsent, by a share not known here, so that it may well lie"
-        " above; 128 pictures for each GPU are taken for granted",
+        " above; 128 pictures for each GPU are taken for granted, and the speed of one follows from"
+        " the published time and speed-up, no other being known here",
     )
 
 

@@ -159,7 +159,8 @@ def _gradients(work: Work, cluster: Cluster, found: Step) -> str:
             count = found.devices
     if not found.gradients.sent:
         return "nobody else has the same weights: nothing is summed"
-    return f"{ring} × {what} × {cluster.number_bytes} bytes, n = {count:,}, {found.messages} sums"
+    sums = "1 sum" if found.messages == 1 else f"{found.messages} sums"
+    return f"{ring} × {what} × {cluster.number_bytes} bytes, n = {count:,}, {sums}"
 
 
 def _communication(cluster: Cluster, found: Step) -> str:
