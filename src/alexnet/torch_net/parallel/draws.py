@@ -4,14 +4,33 @@ in the order and from the generator that a NetworkModule would draw it in by its
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from alexnet.network.layers import Activation, Dropout, Layer, RandomPool, RandomScale
 from alexnet.network.spec import Network
 from alexnet.torch_net.order import is_random
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """Which pictures of a whole batch are shown to whom.
+
+    Attributes:
+        whole: pictures of the batch.
+        rows: by rank, those that it is shown; towers are all shown the same.
+    """
+
+    whole: int
+    rows: tuple[slice, ...]
+
+    @property
+    def sizes(self) -> list[int]:
+        """How many each rank is shown."""
+        return [rows.stop - rows.start for rows in self.rows]
 
 
 def whole_draws(
@@ -61,3 +80,23 @@ def whole_draws(
 def is_whole(layer: Layer) -> bool:
     """Whether what a layer draws is for the batch as one, so that no process takes a part of it."""
     return isinstance(layer, RandomScale)
+
+
+def rows_of(layer: Layer, drawn: Tensor, rows: Sequence[slice]) -> Tensor:
+    """What a layer draws for some pictures of a batch, one slice after the other."""
+    if is_whole(layer):
+        return drawn
+    return torch.cat([drawn[each] for each in rows])
+
+
+def like_of(module: nn.Module, picture: Tensor) -> Tensor:
+    """What the activations of a module are like: its weights, whose channels lie last where any
+    of them could lie otherwise and does not.
+    """
+    weights = [weight.detach() for weight in module.parameters()]
+    for weight in weights:
+        last = weight.dim() == 4 and weight.is_contiguous(memory_format=torch.channels_last)
+        if last and not weight.is_contiguous():
+            return weight
+    first = weights[0] if weights else picture
+    return first.new_empty(0)
