@@ -163,7 +163,7 @@ class TowersModule(ParallelModule):
                 found[name] = torch.empty(shape, dtype=self._dtype(), device=picture.device)
                 incoming.append(Parcel(self.ranks[self.places.home(name)], name, found[name]))
         self.peers.exchange("told", outgoing, incoming)
-        return found
+        return {name: found[name] for name in wanted}
 
     def _shape(self, name: str, count: int) -> tuple[int, ...]:
         """Of an activation of `count` pictures, as modules give it."""
