@@ -168,15 +168,15 @@ def answer(module: nn.Module, count: int, steps: int) -> Answer | None:
     }
     names = [layer.name for layer in network]
     with torch.inference_mode():
-        tested = run.eval()(picture, labels, layers=names)
+        tested: dict[str, Tensor] = run.eval()(picture, labels, layers=names)
     run.train()
-    gathered = [whole(gradients), whole(dict(module.named_parameters()))]
-    if gathered[0] is None:
+    gradients, weights = whole(gradients), whole(dict(module.named_parameters()))
+    if gradients is None or weights is None:
         return None
     return Answer(
         found.objective.item(),
         found.outputs.numpy(),
-        *(_numbers(each) for each in (found.per_loss, *gathered, tested)),
+        *(_numbers(each) for each in (found.per_loss, gradients, weights, tested)),
     )
 
 

@@ -4,6 +4,7 @@ what crosses is what the ledger says.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -31,7 +32,9 @@ from torch_net.parallel_cases import (
     small,
 )
 
-CPU = torch.device("cpu")
+
+def joined(parts: Sequence[torch.Tensor], axis: int) -> torch.Tensor:
+    return torch.cat(list(parts), axis)
 
 
 @pytest.mark.parametrize("name", [*TOWERS, ODD_TOWERS.name])
@@ -46,22 +49,22 @@ def test_towers_apart_are_the_folded_network(name: str) -> None:
     network = small(name)
     arrays = arrays_of(network)
     folded, assemblies = fold(network)
-    one = build(folded, arrays=assemble(assemblies, arrays, torch.cat), dtype=torch.float64)
+    one = build(folded, arrays=assemble(assemblies, arrays, joined), dtype=torch.float64)
     module = build_towers(network, arrays=arrays, dtype=torch.float64)
     picture, labels = shown_to(network, 3)
     drawn = whole_draws(network, network, 3, like=picture, generator=None)
     together: dict[str, list[torch.Tensor]] = {}
     for layer, draw in drawn.items():
         together.setdefault(stem(layer, network[layer].tower), []).append(draw)
-    joined = {layer: torch.cat(draws, 1) for layer, draws in together.items()}
-    assert joined.keys() <= folded.placed.keys()
-    expected = one.costs(picture, labels, draws=joined)
+    of_both = {layer: torch.cat(draws, 1) for layer, draws in together.items()}
+    assert of_both.keys() <= folded.placed.keys()
+    expected = one.costs(picture, labels, draws=of_both)
     expected.objective.backward()
     found = module.costs(picture, labels, draws=drawn)
     found.objective.backward()
     torch.testing.assert_close(found.outputs, expected.outputs, rtol=1e-9, atol=1e-12)
     own = {key: weight.grad for key, weight in module.named_parameters()}
-    for key, gradient in assemble(assemblies, own, torch.cat).items():
+    for key, gradient in assemble(assemblies, own, joined).items():
         other = one.get_parameter(key).grad
         torch.testing.assert_close(gradient, other, rtol=1e-9, atol=1e-13, msg=key)
 
@@ -76,9 +79,9 @@ def test_what_crosses_is_what_the_ledger_says(name: str) -> None:
     module.costs(picture, labels).objective.backward()
     expected: dict[tuple[str, str, int, int], int] = {}
     for each in ledger(settle(network)).crossings:
-        ends = each.from_tower, each.to_tower
-        expected["forward", each.layer, *ends] = 4 * count * each.floats
-        expected["backward", each.layer, *reversed(ends)] = 4 * count * each.floats
+        one, other, size = each.from_tower, each.to_tower, 4 * count * each.floats
+        expected["forward", each.layer, one, other] = size
+        expected["backward", each.layer, other, one] = size
     sent = module.traffic.sent
     assert {(w.purpose, w.what, w.source, w.target): n for w, n in sent.items()} == expected
     planned = 2 * 4 * count * sum(each.floats for each in work_of(network).crosses)
