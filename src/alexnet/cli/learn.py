@@ -82,7 +82,7 @@ def train(
     timeout: Timeout = WAITING_SECONDS,
     as_json: arguments.Json = False,
 ) -> None:
-    """Teach a network the pictures of DATA; writes a run folder. Ctrl-C saves and leaves."""
+    """Teach a network the pictures of DATA. Ctrl-C saves the run and leaves."""
     from alexnet.training.distributed import joined
     from alexnet.training.loop import Intervals
 
