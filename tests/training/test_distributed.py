@@ -4,6 +4,7 @@ fewer of them.
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -41,7 +42,11 @@ OFTEN = Intervals(row_steps=2, save_steps=3)
 def test_torchruns_environment_says_who_this_is() -> None:
     assert ranks_of({"HOME": "/"}) == Ranks()
     found = ranks_of(environment_of(1, 3, 2000) | {"TORCHELASTIC_RESTART_COUNT": "2"})
-    assert found == Ranks(rank=1, count=3, local=1, local_count=3, restarts=2, launch="test")
+    known = Ranks(rank=1, count=3, local=1, local_count=3, restarts=2, launch="test", named=True)
+    assert found == known
+    unnamed = ranks_of(environment_of(1, 3, 2000) | {"TORCHELASTIC_RUN_ID": "none"})
+    assert unnamed.launch.endswith(f":{os.getppid()}")  # by whoever launched it
+    assert not unnamed.named
     gone = environment_of(0, 1, free_port()) | {"TORCHELASTIC_USE_AGENT_STORE": "True"}
     with (
         pytest.raises(GroupError, match="rank 0 of 1: what started it is gone"),

@@ -30,6 +30,9 @@ PARENT_SECONDS = 0.2
 REACHED_SECONDS = 30.0
 """How long a process waits for an answer of what started it."""
 
+UNNAMED = "none"
+"""What torchrun calls a launch that nobody has named; it is then known by who launched it."""
+
 _REMEDY = "resume the run with --resume"
 
 Found = TypeVar("Found")
@@ -55,6 +58,8 @@ class Ranks:
         restarts: how often all of them were begun anew after one had failed.
         launch: what all processes have in common that were started by one command, also when
             they are begun anew; empty where nothing started them.
+        named: whether that is a name that somebody gave (`torchrun --rdzv-id`): a command that is
+            given again under the same name goes on with what it began.
         launcher: the address and port at which it is heard, where it says one.
     """
 
@@ -64,6 +69,7 @@ class Ranks:
     local_count: int = 1
     restarts: int = 0
     launch: str = ""
+    named: bool = False
     launcher: tuple[str, int] | None = None
 
 
@@ -89,6 +95,7 @@ def ranks_of(environment: Mapping[str, str]) -> Ranks:
             raise GroupError(f"the environment says {name}={text}; it must be a whole number")
         return int(text)
 
+    run_id = environment.get("TORCHELASTIC_RUN_ID", UNNAMED)
     heard = environment.get("TORCHELASTIC_USE_AGENT_STORE") == "True"
     found = Ranks(
         rank=number("RANK"),
@@ -96,7 +103,8 @@ def ranks_of(environment: Mapping[str, str]) -> Ranks:
         local=number("LOCAL_RANK"),
         local_count=number("LOCAL_WORLD_SIZE", "1"),
         restarts=number("TORCHELASTIC_RESTART_COUNT", "0"),
-        launch=_launch(environment.get("TORCHELASTIC_RUN_ID", "none")),
+        launch=f"{socket.gethostname()}:{os.getppid()}" if run_id == UNNAMED else run_id,
+        named=run_id != UNNAMED,
         launcher=(environment["MASTER_ADDR"], number("MASTER_PORT")) if heard else None,
     )
     if found.rank >= found.count:
@@ -105,11 +113,6 @@ def ranks_of(environment: Mapping[str, str]) -> Ranks:
             " 0 and stay below it"
         )
     return found
-
-
-def _launch(run_id: str) -> str:
-    """torchrun's own name of the launch, or where it has given none the process that launched."""
-    return run_id if run_id != "none" else f"{socket.gethostname()}:{os.getppid()}"
 
 
 @dataclass(frozen=True, slots=True)
