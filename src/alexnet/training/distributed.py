@@ -8,15 +8,17 @@ import os
 import re
 import socket
 import threading
+import time
 from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, TypeVar, cast
+from uuid import uuid4
 
 import torch
 import torch.distributed as dist
-from torch.distributed import PrefixStore  # pyright: ignore[reportPrivateImportUsage]
+from torch.distributed import PrefixStore, Store  # pyright: ignore[reportPrivateImportUsage]
 from torch.distributed.rendezvous import rendezvous
 
 TIMEOUT_SECONDS = 300.0
@@ -26,6 +28,9 @@ healthy process, which is a checkpoint's writing or a slow disk's.
 
 PARENT_SECONDS = 0.2
 """How often a process looks whether the one that started it still lives."""
+
+ROOM, ROOM_SECONDS = "alexnet", 0.02
+"""Under which processes find one another in a store, and how often rank 0 looks for the others."""
 
 REACHED_SECONDS = 30.0
 """How long a process waits for an answer of what started it."""
@@ -264,8 +269,7 @@ def _grouped(group: Group, cuda: bool) -> Generator[Group]:
         torch.cuda.set_device(ranks.local)
     with group.watched():
         found, _, _ = next(rendezvous("env://", timeout=timeout))
-        # torchrun's store outlives a restart, and would give the addresses of those that are gone
-        store = PrefixStore(f"alexnet/{ranks.restarts}/{ranks.count}", found)
+        store = room(found, group)
         dist.init_process_group(
             "cpu:gloo,cuda:nccl" if cuda else "gloo",
             store=store,
@@ -277,6 +281,34 @@ def _grouped(group: Group, cuda: bool) -> Generator[Group]:
         yield group
     finally:
         dist.destroy_process_group()
+
+
+def room(store: Store, group: Group) -> Store:
+    """Room in a store for these very processes, as they were begun this time.
+
+    torchrun's store outlives them, and would give the addresses of those that are gone; how often
+    they were begun anew differs from machine to machine, where one was lost and came back. So each
+    draws a name, and rank 0 answers to every one that it finds with its own, the room's.
+
+    Raises:
+        GroupError: they do not all come in time.
+    """
+    own, end = uuid4().hex, time.monotonic() + group.timeout_seconds
+    if not group.leads:
+        store.set(f"{ROOM}/{group.ranks.rank}", own)
+        name = store.get(f"{ROOM}/{own}").decode()
+        store.set(f"{name}/{group.ranks.rank}", "here")
+        return PrefixStore(name, store)
+    missing = list(range(1, group.ranks.count))
+    while missing:
+        for rank in missing:
+            if store.check([f"{ROOM}/{rank}"]):
+                store.set(f"{ROOM}/{store.get(f'{ROOM}/{rank}').decode()}", own)
+        missing = [rank for rank in missing if not store.check([f"{own}/{rank}"])]
+        if missing and time.monotonic() > end:
+            raise dist.DistError(f"timeout: rank {missing[0]} has not come")
+        time.sleep(ROOM_SECONDS if missing else 0)
+    return PrefixStore(own, store)
 
 
 def _check_launcher(ranks: Ranks) -> None:
