@@ -82,7 +82,7 @@ def train(
     timeout: Timeout = WAITING_SECONDS,
     as_json: arguments.Json = False,
 ) -> None:
-    """Teach a network the pictures of DATA; writes a run folder. Ctrl-C saves and leaves."""
+    """Teach a network the pictures of DATA. Ctrl-C saves the run and leaves."""
     from alexnet.training.distributed import joined
     from alexnet.training.loop import Intervals
 
@@ -160,14 +160,15 @@ def _learn(
 
 def _resumed(folder: Path, resume: bool, group: Group) -> Path | None:
     """The folder of a run that is to go on: asked for, or begun by this launch of processes, which
-    were begun anew; else None, and it holds no run.
+    were begun anew, or by one of the same name; else None, and it holds no run.
 
     Raises:
         RunError: it holds one.
     """
     from alexnet.training.run_folder import begun_by, check_free
 
-    if resume or (group.ranks.restarts and begun_by(folder, group.ranks.launch)):
+    ranks = group.ranks
+    if resume or ((ranks.restarts or ranks.named) and begun_by(folder, ranks.launch)):
         return folder
     check_free(folder)
     return None

@@ -41,7 +41,7 @@ Accumulate = Annotated[
     ),
 ]
 SaveSteps = Annotated[
-    int | None, typer.Option(min=1, metavar="N", help="Steps from checkpoint to checkpoint.")
+    int | None, typer.Option(min=1, metavar="N", help="Steps between checkpoints.")
 ]
 
 WAITING_SECONDS = 300.0

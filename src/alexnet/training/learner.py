@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 import torch
@@ -50,6 +50,13 @@ class Step:
     loss: float
     lr: float
     seen: int
+
+
+class Held(NamedTuple):
+    """Weights and velocities of a whole network, sharing the module's memory where they can."""
+
+    weights: dict[str, np.ndarray]
+    velocities: dict[str, np.ndarray]
 
 
 class Learner:
@@ -123,13 +130,24 @@ class Learner:
             seen=seen,
         )
 
-    def checkpoint(self, progress: Progress) -> Checkpoint:
-        """All that a run needs to go on from `progress`; its arrays share the module's memory.
+    def held(self) -> Held | None:
+        """Weights and velocities of the whole network, in the process that leads; None in others.
+        All call it, so that it can be put together where each has a part.
+        """
+        named = dict(self.module.named_parameters())
+        weights = self.sharing.gather(named)
+        velocities = self.sharing.gather(self.rule.state_dict())
+        if weights is None or velocities is None:
+            return None
+        return Held(_arrays(weights), _arrays(velocities))
+
+    def checkpoint(self, held: Held, progress: Progress) -> Checkpoint:
+        """All that a run needs to go on from `progress`; its arrays are those of `held`.
 
         Raises:
             DivergedError: a weight is not finite.
         """
-        arrays = _arrays(dict(self.module.named_parameters()))
+        arrays = held.weights
         if not all(np.isfinite(array).all() for array in arrays.values()):
             raise self._diverged("a weight", progress, 0, 0)
         image = self.batches.mean_image
@@ -140,7 +158,7 @@ class Learner:
             classes=self.batches.pictures.classes,
             notes=(f"trained by recipe {recipe_hash(self.recipe)}",),
             mean_image=None if image is None else image.numpy(),
-            training=TrainingState(_arrays(self.rule.state_dict()), encode(progress)),
+            training=TrainingState(held.velocities, encode(progress)),
         )
 
     def restore(self, state: TrainingState) -> None:

@@ -33,7 +33,7 @@ from alexnet.training.beginning import (
 )
 from alexnet.training.distributed import ALONE, Group
 from alexnet.training.events import EpochDone, Evaluating, Notice, Report, StepDone, silent
-from alexnet.training.learner import Learner, Step
+from alexnet.training.learner import Held, Learner, Step
 from alexnet.training.progress import Progress, fingerprint, resumed_progress
 from alexnet.training.recipe import Recipe
 from alexnet.training.run_folder import CLOCK, RunFolder
@@ -351,7 +351,8 @@ def _end_epoch(run: _Run) -> None:
 
 def _finish(run: _Run) -> Outcome:
     """The final checkpoint, and the test where there are pictures for it."""
-    run.group.lead(lambda: _write_final(run))
+    held = run.learner.held()
+    run.group.lead(lambda: _write_final(run, held))
     tally = _classify(run, "test")
     if tally is not None:
         row = {"kind": "test", "test_error": tally.error1, "test": asdict(tally)}
@@ -361,18 +362,20 @@ def _finish(run: _Run) -> Outcome:
     return _outcome(run, run.folder.final, tally, f"finished {run.progress.epoch} epochs")
 
 
-def _write_final(run: _Run) -> None:
+def _write_final(run: _Run, held: Held | None) -> None:
+    assert held is not None, "the process that leads holds all"
     run.saving.flush()
-    whole = run.learner.checkpoint(run.progress)
+    whole = run.learner.checkpoint(held, run.progress)
     write(replace(whole, training=None), run.folder.final)
 
 
 def _save(run: _Run, *, keep: bool) -> Path:
     """Has a checkpoint written, and waits no longer than for a copy of it, and the one before."""
-    began, step = run.clock(), run.progress.total_steps
+    began, step, held = run.clock(), run.progress.total_steps, run.learner.held()
 
     def save() -> Path:
-        return run.saving.save(run.learner.checkpoint(run.progress), step, keep=keep)
+        assert held is not None, "the process that leads holds all"
+        return run.saving.save(run.learner.checkpoint(held, run.progress), step, keep=keep)
 
     path = run.group.lead(save)
     run.saving_seconds += run.clock() - began
