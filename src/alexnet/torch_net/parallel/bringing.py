@@ -63,13 +63,14 @@ class _Brought(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, parts: Parts, ticket: Tensor, own: Tensor) -> tuple[Tensor, Tensor]:
+        ctx.set_materialize_grads(False)  # what no cost depends on has no gradient
         ctx.parts = parts
         return ticket.clone(), parts.whole(own)
 
     @staticmethod
-    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
+    def backward(ctx: Any, *gradients: Tensor | None) -> tuple[Tensor | None, ...]:
         ticket, gradient = gradients
-        if not ctx.needs_input_grad[2]:
+        if gradient is None or not ctx.needs_input_grad[2]:
             return None, ticket, None
         return None, ticket, ctx.parts.own_gradient(gradient)
 

@@ -15,7 +15,7 @@ from alexnet.network.arithmetic import network_parameters
 from alexnet.network.layers import Layer
 from alexnet.network.spec import Network
 from alexnet.torch_net.network_module import Costs, costed, given_inputs, total_costs
-from alexnet.torch_net.parallel.draws import Shown, like_of, whole_draws
+from alexnet.torch_net.parallel.draws import Shown, lies_last, whole_draws
 from alexnet.torch_net.parallel.peers import Parcel, Peers
 from alexnet.torch_net.parallel.traffic import Traffic
 
@@ -202,8 +202,13 @@ class ParallelModule(nn.Module):
         if not self.training:
             return dict(draws)
         left = [layer for layer in layers if layer.name not in draws]
-        like = like_of(self, picture).to(picture.device)
-        drawn = whole_draws(left, self.network, shown.whole, like=like, generator=generator)
+        weight = next(self.parameters(), picture)
+        drawn = whole_draws(
+            *(left, self.network, shown.whole),
+            like=picture.new_empty(0, dtype=weight.dtype),
+            last=lies_last(self),
+            generator=generator,
+        )
         return {**drawn, **draws}
 
     def _own_rows(self, name: str) -> slice:

@@ -39,18 +39,20 @@ def whole_draws(
     count: int,
     *,
     like: Tensor,
+    last: bool,
     generator: torch.Generator | None,
 ) -> dict[str, Tensor]:
     """The draws of a training pass by layer name, as `NetworkModule.forward` takes them.
 
-    To the last bit they are what one process draws: where activations are in the dtype of `like`
-    and their channels lie last or not as its do. In mixed precision masks are as likely as ever.
+    To the last bit they are what one process draws where activations are in the dtype of `like`.
+    In mixed precision masks are as likely as ever.
 
     Args:
         layers: that run, in order.
         network: theirs.
         count: pictures of the whole batch.
-        like: has the activations' dtype, device and, with four axes, their memory format.
+        like: has the activations' dtype and device.
+        last: whether the channels of maps lie last in memory.
         generator: what is drawn from; None is torch's own.
     """
     found: dict[str, Tensor] = {}
@@ -58,7 +60,6 @@ def whole_draws(
         if not is_random(layer):
             continue
         shape = count, *network.shape(layer.name)
-        last = like.dim() == 4 and like.is_contiguous(memory_format=torch.channels_last)
         order = torch.channels_last if last else torch.contiguous_format
         match layer:
             case Dropout(keep=keep):
@@ -89,14 +90,15 @@ def rows_of(layer: Layer, drawn: Tensor, rows: Sequence[slice]) -> Tensor:
     return torch.cat([drawn[each] for each in rows])
 
 
-def like_of(module: nn.Module, picture: Tensor) -> Tensor:
-    """What the activations of a module are like: its weights, whose channels lie last where any
-    of them could lie otherwise and does not.
+def lies_last(module: nn.Module) -> bool:
+    """Whether the channels of a module's maps lie last, as convolutions put them where those of
+    their weights do. Of one channel, or one pixel, the strides alone say it.
     """
-    weights = [weight.detach() for weight in module.parameters()]
-    for weight in weights:
-        last = weight.dim() == 4 and weight.is_contiguous(memory_format=torch.channels_last)
-        if last and not weight.is_contiguous():
-            return weight
-    first = weights[0] if weights else picture
-    return first.new_empty(0)
+    for weight in module.parameters():
+        if weight.dim() == 4:
+            _, channels, rows, columns = weight.shape
+            last = (channels * rows * columns, 1, channels * columns, channels)
+            first = (channels * rows * columns, rows * columns, columns, 1)
+            if weight.stride() == last != first:
+                return True
+    return False
