@@ -256,3 +256,21 @@ def stopped_and_gone_on(group: Group, path: Path) -> int:
     while not go(group, path / "parts", resume=True, steps=4).finished:
         stops += 1
     return stops
+
+
+@pytest.mark.slow
+def test_what_four_processes_began_two_go_on_with(tmp_path: Path) -> None:
+    go(ALONE, tmp_path / "alone")
+    begun = together(4, some_steps, tmp_path / "run")
+    assert [outcome.finished for outcome in begun] == [False] * 4
+    ended = together(2, the_rest, tmp_path / "run")
+    assert [outcome.finished for outcome in ended] == [True] * 2
+    assert_near(tmp_path / "run", tmp_path / "alone")
+
+
+def some_steps(group: Group, path: Path) -> Outcome:
+    return go(group, path, steps=7)
+
+
+def the_rest(group: Group, path: Path) -> Outcome:
+    return go(group, path, resume=True)
