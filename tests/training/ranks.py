@@ -14,7 +14,7 @@ import torch
 
 from alexnet.training.distributed import joined, ranks_of
 
-PATIENCE = 60
+PATIENCE = 150
 """Seconds after which processes that have not answered count as hanging."""
 
 

@@ -5,7 +5,9 @@ wrong is told.
 from __future__ import annotations
 
 import resource
+import subprocess
 import threading
+from collections.abc import Generator
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +17,7 @@ from alexnet.formats import Checkpoint, FormatError
 from alexnet.training.background_saving import BackgroundSaving
 from alexnet.training.events import Event, StepDone
 from alexnet.training.loop import Intervals
-from alexnet.training.run_folder import CLOCK, RunFolder, create
+from alexnet.training.run_folder import CLOCK, RunError, RunFolder, create
 from training.runs import after, assert_same_run, go
 from training.small import NETWORK, RECIPE
 from training.test_run_folder import checkpoint, names
@@ -91,6 +93,40 @@ def test_a_full_disk_ends_a_run_at_the_next_step_and_it_goes_on_where_it_was(
     assert names(tmp_path / "run" / "checkpoints") == [first.name]
     assert go(tmp_path / "run", intervals=often, resume=True).finished
     assert_same_run(tmp_path / "run", tmp_path / "whole")
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Generator[Path]:
+    path = tmp_path / "disk"
+    path.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=256k", "tmpfs", str(path)]
+    try:
+        subprocess.run(mount, capture_output=True, check=True)
+    except (OSError, subprocess.CalledProcessError) as error:
+        pytest.skip(f"needs root, to mount a small disk ({error})")
+    yield path
+    subprocess.run(["umount", str(path)], check=True)
+
+
+def test_a_run_on_a_full_disk_keeps_its_last_checkpoint(tmp_path: Path, small_disk: Path) -> None:
+    often, filler = Intervals(save_steps=2, row_steps=2), small_disk / "filler"
+    first = RunFolder(small_disk / "run").checkpoint_path(2, keep=False)
+    go(tmp_path / "whole", intervals=often)
+
+    def fill(event: Event) -> None:
+        if isinstance(event, StepDone) and event.step == 3 and not filler.exists():
+            while not first.exists():
+                pass
+            with pytest.raises(OSError, match="No space"), filler.open("wb", buffering=0) as file:
+                while True:
+                    file.write(bytes(4096))
+
+    with pytest.raises((FormatError, RunError), match=r"cannot be written .*[Nn]o space"):
+        go(small_disk / "run", intervals=often, report=fill)
+    assert names(first.parent) == [first.name]
+    filler.unlink()
+    assert go(small_disk / "run", intervals=often, resume=True).finished
+    assert_same_run(small_disk / "run", tmp_path / "whole")
 
 
 class no_file_larger_than:  # noqa: N801  # used as a context

@@ -4,6 +4,8 @@ fewer of them.
 
 from __future__ import annotations
 
+import os
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,6 +13,8 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+import torch.distributed as dist
+from torch.distributed import HashStore
 
 from alexnet.evaluation import EvaluationError, Tally
 from alexnet.evaluation.sharding import Counted, check_whole, shard, summed
@@ -24,6 +28,7 @@ from alexnet.training.distributed import (
     Ranks,
     joined,
     ranks_of,
+    room,
 )
 from alexnet.training.divergence import DivergedError
 from alexnet.training.events import Event
@@ -41,7 +46,11 @@ OFTEN = Intervals(row_steps=2, save_steps=3)
 def test_torchruns_environment_says_who_this_is() -> None:
     assert ranks_of({"HOME": "/"}) == Ranks()
     found = ranks_of(environment_of(1, 3, 2000) | {"TORCHELASTIC_RESTART_COUNT": "2"})
-    assert found == Ranks(rank=1, count=3, local=1, local_count=3, restarts=2, launch="test")
+    known = Ranks(rank=1, count=3, local=1, local_count=3, restarts=2, launch="test", named=True)
+    assert found == known
+    unnamed = ranks_of(environment_of(1, 3, 2000) | {"TORCHELASTIC_RUN_ID": "none"})
+    assert unnamed.launch.endswith(f":{os.getppid()}")  # by whoever launched it
+    assert not unnamed.named
     gone = environment_of(0, 1, free_port()) | {"TORCHELASTIC_USE_AGENT_STORE": "True"}
     with (
         pytest.raises(GroupError, match="rank 0 of 1: what started it is gone"),
@@ -65,6 +74,20 @@ def test_one_process_alone_tells_nobody_anything() -> None:
         assert group.lead(lambda: 3) == 3
         with pytest.raises(ValueError, match="own"), group.agreed():
             raise ValueError("own")
+
+
+def test_processes_find_one_another_and_nobody_who_is_gone() -> None:
+    """One machine's were begun anew twice, the other's for the first time, in the same store."""
+    store = HashStore()
+    for _ in range(3):  # the store keeps what those of before have said
+        groups = [Group(Ranks(rank=rank, count=3, restarts=2 * rank), 20) for rank in range(3)]
+        with ThreadPoolExecutor(3) as pool:
+            rooms = list(pool.map(lambda group: room(store, group), reversed(groups)))
+        assert not any(each.check(["said"]) for each in rooms)
+        rooms[0].set("said", "hello")
+        assert [each.get("said") for each in rooms] == [b"hello"] * 3
+    with pytest.raises(dist.DistError, match="timeout: rank 1 has not come"):
+        room(store, Group(Ranks(count=2), 0.1))
 
 
 def conversation(group: Group) -> list[Any]:
@@ -233,3 +256,21 @@ def stopped_and_gone_on(group: Group, path: Path) -> int:
     while not go(group, path / "parts", resume=True, steps=4).finished:
         stops += 1
     return stops
+
+
+@pytest.mark.slow
+def test_what_four_processes_began_two_go_on_with(tmp_path: Path) -> None:
+    go(ALONE, tmp_path / "alone")
+    begun = together(4, some_steps, tmp_path / "run")
+    assert [outcome.finished for outcome in begun] == [False] * 4
+    ended = together(2, the_rest, tmp_path / "run")
+    assert [outcome.finished for outcome in ended] == [True] * 2
+    assert_near(tmp_path / "run", tmp_path / "alone")
+
+
+def some_steps(group: Group, path: Path) -> Outcome:
+    return go(group, path, steps=7)
+
+
+def the_rest(group: Group, path: Path) -> Outcome:
+    return go(group, path, resume=True)

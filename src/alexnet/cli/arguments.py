@@ -9,7 +9,7 @@ import typer
 
 Parameters = Annotated[
     Path | None,
-    typer.Option("--params", metavar="FILE", help="The parameters of a .cfg (default: beside it)."),
+    typer.Option("--params", metavar="FILE", help="Parameters of a .cfg not beside it."),
 ]
 Side = Annotated[
     int | None,
@@ -40,25 +40,21 @@ Order = Annotated[
 ]
 Notebook = Annotated[
     str | None,
-    typer.Option(
-        "--notebook-schedule", metavar="RUN", help="Rates as a run of the 2012 notes had them: 145."
-    ),
+    typer.Option("--notebook-schedule", metavar="RUN", help="Rates of a run of 2012: 145."),
 ]
 Run = Annotated[
     Path | None,
-    typer.Option(metavar="PATH", help="Where it is written (runs/DATA-NETWORK)."),
+    typer.Option(metavar="PATH", help="Its folder (runs/DATA-NETWORK)."),
 ]
 Resume = Annotated[bool, typer.Option("--resume", help="Go on with the run there.")]
 SaveEvery = Annotated[
     int,
-    typer.Option(
-        min=1, metavar="N", show_default=False, help="Epochs from checkpoint to checkpoint (1)."
-    ),
+    typer.Option(min=1, metavar="N", show_default=False, help="Epochs between checkpoints (1)."),
 ]
 KeepEvery = Annotated[
-    int | None, typer.Option(min=1, metavar="N", help="Epochs from one that stays to the next.")
+    int | None, typer.Option(min=1, metavar="N", help="Epochs between those that stay.")
 ]
 Arithmetic = Annotated[str, typer.Option(metavar="NAME", help="fp32, bf16, or auto: the faster.")]
 BatchSize = Annotated[
-    str | None, typer.Option(metavar="N", help="Pictures a step; auto: what memory holds.")
+    str | None, typer.Option(metavar="N", help="Pictures a step; auto: as memory has.")
 ]

@@ -18,13 +18,16 @@ from alexnet.cli.processes import (
     INTERRUPTED,
     WAITING_SECONDS,
     Accumulate,
+    OneWeirdTrick,
     Processes,
     Restarts,
     SaveSteps,
     Timeout,
+    Towers,
     cores,
     ranks_here,
     speaking,
+    split_of,
 )
 from alexnet.cli.recipes import FOR_DATA, choose_recipe
 from alexnet.cli.tables import ledger_table
@@ -44,6 +47,7 @@ if TYPE_CHECKING:
     from alexnet.training.events import Event
     from alexnet.training.loop import Intervals, Outcome
     from alexnet.training.recipe import Recipe
+    from alexnet.training.splitting import Split
 
 
 def add(app: typer.Typer) -> None:
@@ -78,11 +82,13 @@ def train(
     accumulate: Accumulate = 1,
     precision: arguments.Arithmetic = "auto",
     processes: Processes = None,
+    towers: Towers = None,
+    one_weird_trick: OneWeirdTrick = False,
     restarts: Restarts = 0,
     timeout: Timeout = WAITING_SECONDS,
     as_json: arguments.Json = False,
 ) -> None:
-    """Teach a network the pictures of DATA; writes a run folder. Ctrl-C saves and leaves."""
+    """Teach a network the pictures of DATA. Ctrl-C saves the run and leaves."""
     from alexnet.training.distributed import joined
     from alexnet.training.loop import Intervals
 
@@ -92,6 +98,7 @@ def train(
             begun = open_checkpoint(start) if start else None
             opened = _network(network, data, begun, parameters, side, class_tree)
             described = opened.network
+            split = split_of(described, towers, one_weird_trick)
             chosen = choose_recipe(
                 *(recipe, data, described, opened.definition),
                 begun=begun.network if begun else None,
@@ -111,7 +118,8 @@ def train(
         chosen = group.lead(
             lambda: with_batch_size(chosen, batch_size, fitted, arithmetic, count, resumed)
         )
-        asked = _Asked(fitted, begun, chosen, folder, resumed is not None, arithmetic, accumulate)
+        resume = resumed is not None
+        asked = _Asked(fitted, begun, chosen, folder, resume, arithmetic, accumulate, split)
         every = Intervals(save_epochs=save_every, save_steps=save_steps, keep_epochs=keep_every)
         _learn(asked, shown, every, group, data, as_json)
 
@@ -126,6 +134,15 @@ class _Asked(NamedTuple):
     resume: bool
     arithmetic: Precision
     parts: int
+    split: Split
+
+
+_BY: dict[Split, str] = {
+    "data": "",
+    "towers": ", its towers apart",
+    "one-weird-trick": ", by one weird trick",
+}
+"""How each split is said aloud."""
 
 
 def _learn(
@@ -138,6 +155,7 @@ def _learn(
 
     said = f"{len(shown.pictures):,} pictures{_judged_by(shown.validation, asked.recipe)}"
     by = "" if group.alone else f" by {group.ranks.count} processes"
+    by += _BY[asked.split]
     what = f"learning {asked.network.name} in {asked.arithmetic} from {said}{by}"
     _say(as_json, f"{what}; run in {asked.folder}")
     keep_memory()
@@ -154,20 +172,22 @@ def _learn(
             precision=asked.arithmetic,
             group=group,
             parts=asked.parts,
+            split=asked.split,
         )
     _conclude(outcome, asked.network, asked.folder, data, as_json)
 
 
 def _resumed(folder: Path, resume: bool, group: Group) -> Path | None:
     """The folder of a run that is to go on: asked for, or begun by this launch of processes, which
-    were begun anew; else None, and it holds no run.
+    were begun anew, or by one of the same name; else None, and it holds no run.
 
     Raises:
         RunError: it holds one.
     """
     from alexnet.training.run_folder import begun_by, check_free
 
-    if resume or (group.ranks.restarts and begun_by(folder, group.ranks.launch)):
+    ranks = group.ranks
+    if resume or ((ranks.restarts or ranks.named) and begun_by(folder, ranks.launch)):
         return folder
     check_free(folder)
     return None

@@ -17,7 +17,9 @@ from uuid import uuid4
 import typer
 
 if TYPE_CHECKING:
+    from alexnet.network.spec import Network
     from alexnet.training.distributed import Group, Ranks
+    from alexnet.training.splitting import Split
 
 Processes = Annotated[
     int | None, typer.Option(min=1, metavar="N", help="Share the work among N processes.")
@@ -34,6 +36,12 @@ Timeout = Annotated[
         min=1, metavar="N", show_default=False, help="Seconds to wait for a process (300)."
     ),
 ]
+Towers = Annotated[
+    int | None, typer.Option(min=2, metavar="N", help="Its N towers apart, as in 2012.")
+]
+OneWeirdTrick = Annotated[
+    bool, typer.Option("--one-weird-trick", help="Deal out fully-connected layers.")
+]
 Accumulate = Annotated[
     int,
     typer.Option(
@@ -41,7 +49,7 @@ Accumulate = Annotated[
     ),
 ]
 SaveSteps = Annotated[
-    int | None, typer.Option(min=1, metavar="N", help="Steps from checkpoint to checkpoint.")
+    int | None, typer.Option(min=1, metavar="N", help="Steps between checkpoints.")
 ]
 
 WAITING_SECONDS = 300.0
@@ -126,6 +134,24 @@ def _failure(rank: int, status: int, restarts: int | None) -> str:
         f"{ended}{again}; the run goes on from its newest checkpoint with --resume, or by itself"
         " with --restarts 3"
     )
+
+
+def split_of(network: Network, towers: int | None, one_weird_trick: bool) -> Split:
+    """What the processes divide among them.
+
+    Raises:
+        ValueError: both are asked for, or the network has another number of towers.
+    """
+    if towers is None:
+        return "one-weird-trick" if one_weird_trick else "data"
+    if one_weird_trick:
+        raise ValueError("--towers and --one-weird-trick are two ways to split a network; give one")
+    if len(network.towers) != towers:
+        raise ValueError(
+            f"--towers is {towers} and network '{network.name}' has {len(network.towers)}; leave it"
+            " out, or name a network of as many: paper, as_run, soumith and tiny have 2"
+        )
+    return "towers"
 
 
 @contextmanager

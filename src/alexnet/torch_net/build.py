@@ -42,7 +42,7 @@ def build(
         network = get_network(network)
     if arrays is None:
         return NetworkModule(network, initial_arrays(network, seed=seed, dtype=dtype))
-    return NetworkModule(network, _checked(network, arrays, dtype))
+    return NetworkModule(network, checked_arrays(network, arrays, dtype))
 
 
 def initial_arrays(
@@ -83,10 +83,14 @@ def _drawn(parameter: Parameter, generator: torch.Generator) -> Tensor:
             assert_never(parameter.initial)
 
 
-def _checked(
+def checked_arrays(
     network: Network, arrays: Mapping[str, Array], dtype: torch.dtype
 ) -> dict[str, Tensor]:
-    """The given arrays as tensors of our own, or a ValueError that lists all that is wrong."""
+    """The given arrays as tensors of our own.
+
+    Raises:
+        ValueError: lists all that is missing, superfluous or of the wrong shape.
+    """
     wanted = {p.name: p.shape for p in network_parameters(network)}
     wrong = [f"'{name}' {shape} is missing" for name, shape in wanted.items() if name not in arrays]
     wrong += [

@@ -93,7 +93,7 @@ class NetworkModule(nn.Module):
             ValueError: an unknown layer, a missing input, or a picture of the wrong shape.
         """
         wanted = [self.network.outputs.name] if layers is None else list(layers)
-        given = self._given(picture, labels, inputs or {})
+        given = given_inputs(self.network, picture, labels, inputs or {})
         found = self._run(given, wanted, draws or {}, generator)
         return found[wanted[0]] if layers is None else found
 
@@ -111,28 +111,9 @@ class NetworkModule(nn.Module):
         Raises:
             ValueError: the network has no loss, or as `forward`.
         """
-        losses = [layer for layer in self.network if isinstance(layer, Loss)]
-        if not losses:
-            raise ValueError(f"network '{self.network.name}' has no loss layer; nothing to cost")
-        outputs = self.network.outputs.name
-        given = self._given(picture, labels, inputs or {})
-        found = self._run(given, [*(x.name for x in losses), outputs], draws or {}, generator)
-        objective = found[outputs].new_zeros((), dtype=found[losses[0].name].dtype)
-        for loss in losses:
-            if loss.coefficient:  # 0 switches the gradient off, the cost is still reported
-                objective = objective + loss.coefficient * found[loss.name].mean()
-        per_loss = {loss.name: found[loss.name].detach() for loss in losses}
-        return Costs(objective, per_loss, found[outputs].detach())
-
-    def _given(
-        self, picture: Tensor, labels: Tensor | None, inputs: Mapping[str, Tensor]
-    ) -> dict[str, Tensor]:
-        """The inputs by name, each of the shape that its layer states."""
-        given = {self.network.picture.name: picture, **inputs}
-        for layer in self.network:
-            if isinstance(layer, Input) and layer.content == "labels" and labels is not None:
-                given.setdefault(layer.name, labels)
-        return {name: _accepted(self.network[name], value) for name, value in given.items()}
+        wanted = costed(self.network)
+        given = given_inputs(self.network, picture, labels, inputs or {})
+        return total_costs(self.network, self._run(given, wanted, draws or {}, generator))
 
     def _run(
         self,
@@ -208,6 +189,50 @@ class NetworkModule(nn.Module):
         module = self._modules[name]
         assert module is not None, "every layer but the inputs has a module"
         return module
+
+
+def given_inputs(
+    network: Network, picture: Tensor, labels: Tensor | None, inputs: Mapping[str, Tensor]
+) -> dict[str, Tensor]:
+    """The inputs by name, each of the shape that its layer states.
+
+    Raises:
+        ValueError: one of another shape, or of a layer that is no input.
+    """
+    given = {network.picture.name: picture, **inputs}
+    for layer in network:
+        if isinstance(layer, Input) and layer.content == "labels" and labels is not None:
+            given.setdefault(layer.name, labels)
+    return {name: _accepted(network[name], value) for name, value in given.items()}
+
+
+def costed(network: Network) -> list[str]:
+    """The layers whose activations a pass with labels is asked for: the losses and the outputs.
+
+    Raises:
+        ValueError: the network has no loss.
+    """
+    losses = [layer.name for layer in network if isinstance(layer, Loss)]
+    if not losses:
+        raise ValueError(f"network '{network.name}' has no loss layer; nothing to cost")
+    return [*losses, network.outputs.name]
+
+
+def total_costs(network: Network, found: Mapping[str, Tensor]) -> Costs:
+    """The objective made of the losses' costs.
+
+    Args:
+        network: whose.
+        found: the activations of `costed`.
+    """
+    losses = [layer for layer in network if isinstance(layer, Loss)]
+    outputs = found[network.outputs.name]
+    objective = outputs.new_zeros((), dtype=found[losses[0].name].dtype)
+    for loss in losses:
+        if loss.coefficient:  # 0 switches the gradient off, the cost is still reported
+            objective = objective + loss.coefficient * found[loss.name].mean()
+    per_loss = {loss.name: found[loss.name].detach() for loss in losses}
+    return Costs(objective, per_loss, outputs.detach())
 
 
 def is_hooked(module: nn.Module) -> bool:

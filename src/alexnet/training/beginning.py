@@ -29,6 +29,7 @@ from alexnet.training.learner import Learner, first_arrays
 from alexnet.training.rates import RecipeError
 from alexnet.training.recipe import Recipe
 from alexnet.training.schedule import Plateau
+from alexnet.training.splitting import Split
 
 
 def held_out(
@@ -60,6 +61,7 @@ def make_learner(
     report: Report,
     group: Group,
     parts: int,
+    split: Split = "data",
 ) -> Learner:
     """A learner with the weights of `start`, or first ones, before its first step; see `train`."""
     arrays, drawn = first_arrays(network, recipe, start)
@@ -73,9 +75,10 @@ def make_learner(
     side = network.picture.shape[1]
     padding = padding_value(recipe, pictures)
     colours = measured_colours(recipe, pictures, contract)
-    place = (group.ranks.rank, group.ranks.count)
+    shares = split != "towers"  # all towers are shown the same pictures
+    place = (group.ranks.rank, group.ranks.count) if shares else (0, 1)
     batches = Batches(pictures, recipe, side, contract, image, padding, device, colours, *place)
-    return Learner(network, recipe, batches, arrays, precision, group, parts)
+    return Learner(network, recipe, batches, arrays, precision, group, parts, split)
 
 
 def check_fit(learner: Learner, validation: Pictures | None, test: Pictures | None) -> None:

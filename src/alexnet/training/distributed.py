@@ -8,15 +8,17 @@ import os
 import re
 import socket
 import threading
+import time
 from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, TypeVar, cast
+from uuid import uuid4
 
 import torch
 import torch.distributed as dist
-from torch.distributed import PrefixStore  # pyright: ignore[reportPrivateImportUsage]
+from torch.distributed import PrefixStore, Store  # pyright: ignore[reportPrivateImportUsage]
 from torch.distributed.rendezvous import rendezvous
 
 TIMEOUT_SECONDS = 300.0
@@ -27,8 +29,14 @@ healthy process, which is a checkpoint's writing or a slow disk's.
 PARENT_SECONDS = 0.2
 """How often a process looks whether the one that started it still lives."""
 
+ROOM, ROOM_SECONDS = "alexnet", 0.02
+"""Under which processes find one another in a store, and how often rank 0 looks for the others."""
+
 REACHED_SECONDS = 30.0
 """How long a process waits for an answer of what started it."""
+
+UNNAMED = "none"
+"""What torchrun calls a launch that nobody has named; it is then known by who launched it."""
 
 _REMEDY = "resume the run with --resume"
 
@@ -55,6 +63,8 @@ class Ranks:
         restarts: how often all of them were begun anew after one had failed.
         launch: what all processes have in common that were started by one command, also when
             they are begun anew; empty where nothing started them.
+        named: whether that is a name that somebody gave (`torchrun --rdzv-id`): a command that is
+            given again under the same name goes on with what it began.
         launcher: the address and port at which it is heard, where it says one.
     """
 
@@ -64,6 +74,7 @@ class Ranks:
     local_count: int = 1
     restarts: int = 0
     launch: str = ""
+    named: bool = False
     launcher: tuple[str, int] | None = None
 
 
@@ -89,6 +100,7 @@ def ranks_of(environment: Mapping[str, str]) -> Ranks:
             raise GroupError(f"the environment says {name}={text}; it must be a whole number")
         return int(text)
 
+    run_id = environment.get("TORCHELASTIC_RUN_ID", UNNAMED)
     heard = environment.get("TORCHELASTIC_USE_AGENT_STORE") == "True"
     found = Ranks(
         rank=number("RANK"),
@@ -96,7 +108,8 @@ def ranks_of(environment: Mapping[str, str]) -> Ranks:
         local=number("LOCAL_RANK"),
         local_count=number("LOCAL_WORLD_SIZE", "1"),
         restarts=number("TORCHELASTIC_RESTART_COUNT", "0"),
-        launch=_launch(environment.get("TORCHELASTIC_RUN_ID", "none")),
+        launch=f"{socket.gethostname()}:{os.getppid()}" if run_id == UNNAMED else run_id,
+        named=run_id != UNNAMED,
         launcher=(environment["MASTER_ADDR"], number("MASTER_PORT")) if heard else None,
     )
     if found.rank >= found.count:
@@ -105,11 +118,6 @@ def ranks_of(environment: Mapping[str, str]) -> Ranks:
             " 0 and stay below it"
         )
     return found
-
-
-def _launch(run_id: str) -> str:
-    """torchrun's own name of the launch, or where it has given none the process that launched."""
-    return run_id if run_id != "none" else f"{socket.gethostname()}:{os.getppid()}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -261,8 +269,7 @@ def _grouped(group: Group, cuda: bool) -> Generator[Group]:
         torch.cuda.set_device(ranks.local)
     with group.watched():
         found, _, _ = next(rendezvous("env://", timeout=timeout))
-        # torchrun's store outlives a restart, and would give the addresses of those that are gone
-        store = PrefixStore(f"alexnet/{ranks.restarts}/{ranks.count}", found)
+        store = room(found, group)
         dist.init_process_group(
             "cpu:gloo,cuda:nccl" if cuda else "gloo",
             store=store,
@@ -274,6 +281,34 @@ def _grouped(group: Group, cuda: bool) -> Generator[Group]:
         yield group
     finally:
         dist.destroy_process_group()
+
+
+def room(store: Store, group: Group) -> Store:
+    """Room in a store for these very processes, as they were begun this time.
+
+    torchrun's store outlives them, and would give the addresses of those that are gone; how often
+    they were begun anew differs from machine to machine, where one was lost and came back. So each
+    draws a name, and rank 0 answers to every one that it finds with its own, the room's.
+
+    Raises:
+        GroupError: they do not all come in time.
+    """
+    own, end = uuid4().hex, time.monotonic() + group.timeout_seconds
+    if not group.leads:
+        store.set(f"{ROOM}/{group.ranks.rank}", own)
+        name = store.get(f"{ROOM}/{own}").decode()
+        store.set(f"{name}/{group.ranks.rank}", "here")
+        return PrefixStore(name, store)
+    missing = list(range(1, group.ranks.count))
+    while missing:
+        for rank in missing:
+            if store.check([f"{ROOM}/{rank}"]):
+                store.set(f"{ROOM}/{store.get(f'{ROOM}/{rank}').decode()}", own)
+        missing = [rank for rank in missing if not store.check([f"{own}/{rank}"])]
+        if missing and time.monotonic() > end:
+            raise dist.DistError(f"timeout: rank {missing[0]} has not come")
+        time.sleep(ROOM_SECONDS if missing else 0)
+    return PrefixStore(own, store)
 
 
 def _check_launcher(ranks: Ranks) -> None:

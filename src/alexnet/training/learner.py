@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 import torch
@@ -14,9 +14,11 @@ from torch import Tensor
 
 from alexnet.formats import Checkpoint, TrainingState
 from alexnet.images import generator
+from alexnet.network.arithmetic import network_parameters
 from alexnet.network.codec import encode
 from alexnet.network.spec import Network
 from alexnet.torch_net import NetworkModule, build, initial_arrays
+from alexnet.torch_net.parallel import own_rates
 from alexnet.torch_net.precision import Precision
 from alexnet.training.batches import Batches
 from alexnet.training.distributed import ALONE, Group
@@ -28,6 +30,7 @@ from alexnet.training.rates import RecipeError
 from alexnet.training.recipe import Recipe, recipe_hash
 from alexnet.training.schedule import Schedule, factor
 from alexnet.training.sharing import Sharing
+from alexnet.training.splitting import Split, SplitSharing, split_module
 from alexnet.training.update_rule import UpdateRule
 
 RATE_NOISE = 1
@@ -52,6 +55,13 @@ class Step:
     seen: int
 
 
+class Held(NamedTuple):
+    """Weights and velocities of a whole network, sharing the module's memory where they can."""
+
+    weights: dict[str, np.ndarray]
+    velocities: dict[str, np.ndarray]
+
+
 class Learner:
     """Weights and velocities of `network`, and how they move."""
 
@@ -64,6 +74,7 @@ class Learner:
         precision: Precision = "fp32",
         group: Group = ALONE,
         parts: int = 1,
+        split: Split = "data",
     ) -> None:
         """Starts at rest with `arrays`; what the recipe freezes asks for no gradient.
 
@@ -75,22 +86,29 @@ class Learner:
             precision: of the arithmetic.
             group: the processes that share every batch, and make the same step of it.
             parts: into which each divides its share, one in memory at a time.
+            split: what the processes divide among them.
 
         Raises:
             RecipeError: the recipe's layer patterns do not fit the network.
+            ValueError: the network or the recipe cannot be split so.
         """
         self.recipe, self.batches, self.group = recipe, batches, group
         self.precision: Precision = precision
+        if split == "data":
+            module = build(network, arrays=arrays).to(batches.device)
+            # torch knows Module.to(memory_format=…), its stubs do not
+            self.module = cast(
+                "NetworkModule", cast("Any", module).to(memory_format=torch.channels_last)
+            )
+            self.sharing = Sharing(self.module, group, parts, precision)
+        else:
+            own = split_module(network, arrays, split, group, batches.device)
+            self.module = cast("NetworkModule", own)  # it is called alike, and answers alike
+            self.sharing = SplitSharing(own, group, parts, precision)
         for phase in recipe.phases:
-            recipe.rates(network, phase.at_epoch / recipe.epochs)
-        module = build(network, arrays=arrays).to(batches.device)
-        # torch knows Module.to(memory_format=…), its stubs do not
-        self.module = cast(
-            "NetworkModule", cast("Any", module).to(memory_format=torch.channels_last)
-        )
+            own_rates(self.module, recipe.rates(network, phase.at_epoch / recipe.epochs))
         parameters = dict(self.module.named_parameters())
-        self.rule = UpdateRule(parameters, recipe.rates(network))
-        self.sharing = Sharing(self.module, group, parts, precision)
+        self.rule = UpdateRule(parameters, own_rates(self.module, recipe.rates(network)))
         self._begun: tuple[Phase, ...] | None = None
         self._follow(0.0)
 
@@ -123,14 +141,38 @@ class Learner:
             seen=seen,
         )
 
-    def checkpoint(self, progress: Progress) -> Checkpoint:
-        """All that a run needs to go on from `progress`; its arrays share the module's memory.
+    def held(self) -> Held | None:
+        """Weights and velocities of the whole network, in the process that leads; None in others.
+        All call it, so that it can be put together where each has a part.
+        """
+        named = dict(self.module.named_parameters())
+        weights = self.sharing.gather(named)
+        velocities = self.sharing.gather(self.rule.state_dict())
+        if weights is None or velocities is None:
+            return None
+        return Held(_arrays(weights), _arrays(velocities))
+
+    @property
+    def is_split(self) -> bool:
+        """Whether this process may hold a part of the network alone."""
+        return isinstance(self.sharing, SplitSharing)
+
+    def room(self) -> dict[str, Tensor]:
+        """The whole network's arrays without their numbers, to make room for."""
+        arrays = network_parameters(self.module.network)
+        return {each.name: torch.empty(each.shape, device="meta") for each in arrays}
+
+    def checkpoint(self, held: Held, progress: Progress) -> Checkpoint:
+        """All that a run needs to go on from `progress`; its arrays are those of `held`.
 
         Raises:
             DivergedError: a weight is not finite.
         """
-        arrays = _arrays(dict(self.module.named_parameters()))
-        if not all(np.isfinite(array).all() for array in arrays.values()):
+        arrays = held.weights
+        spoilt = [name for name, array in arrays.items() if not np.isfinite(array).all()]
+        if spoilt and self.is_split:  # the others are not asked, and would have to run their parts
+            raise self._diverged_at("a weight", progress, f"{', '.join(spoilt)} is not")
+        if spoilt:
             raise self._diverged("a weight", progress, 0, 0)
         image = self.batches.mean_image
         return Checkpoint(
@@ -140,12 +182,14 @@ class Learner:
             classes=self.batches.pictures.classes,
             notes=(f"trained by recipe {recipe_hash(self.recipe)}",),
             mean_image=None if image is None else image.numpy(),
-            training=TrainingState(_arrays(self.rule.state_dict()), encode(progress)),
+            training=TrainingState(held.velocities, encode(progress)),
         )
 
     def restore(self, state: TrainingState) -> None:
         """Takes over the velocities of a checkpoint whose arrays were those to start with."""
         velocities = {name: torch.from_numpy(x) for name, x in state.velocities.items()}
+        if isinstance(self.sharing, SplitSharing):
+            velocities = self.sharing.module.dealt(velocities)
         self.rule.load_state_dict(velocities)
 
     def _follow(self, moment: float) -> None:
@@ -153,7 +197,7 @@ class Learner:
         begun = self.recipe.begun(moment)
         if begun == self._begun:
             return
-        rates = self.recipe.rates(self.module.network, moment)
+        rates = own_rates(self.module, self.recipe.rates(self.module.network, moment))
         for name, parameter in self.rule.parameters.items():
             parameter.requires_grad_(rates[name].lr != 0)
         self.sharing.renew()
@@ -178,6 +222,9 @@ class Learner:
         """What is wrong, as the whole batch of a step shows it, whoever was shown which share."""
         whole = replace(self.batches, rank=0, ranks=1)
         where = first_not_finite(self.module, whole.batch(whole.order(epoch), epoch, step))
+        return self._diverged_at(what, progress, where)
+
+    def _diverged_at(self, what: str, progress: Progress, where: str) -> DivergedError:
         return DivergedError(
             f"{what} is no longer finite at step {progress.total_steps + 1} (epoch"
             f" {progress.epoch + 1}), at a learning rate of"

@@ -33,10 +33,11 @@ from alexnet.training.beginning import (
 )
 from alexnet.training.distributed import ALONE, Group
 from alexnet.training.events import EpochDone, Evaluating, Notice, Report, StepDone, silent
-from alexnet.training.learner import Learner, Step
+from alexnet.training.learner import Held, Learner, Step
 from alexnet.training.progress import Progress, fingerprint, resumed_progress
 from alexnet.training.recipe import Recipe
 from alexnet.training.run_folder import CLOCK, RunFolder
+from alexnet.training.splitting import Split
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -104,6 +105,7 @@ def train(
     precision: Precision = "fp32",
     group: Group = ALONE,
     parts: int = 1,
+    split: Split = "data",
     clock: Callable[[], float] = time.perf_counter,
 ) -> Outcome:
     """Teaches `network` the labels of `pictures`, and writes all that happens into `folder`.
@@ -130,6 +132,7 @@ def train(
         group: the processes that learn together and all call this alike; they share every batch,
             and rank 0 alone reports and touches `folder`. The steps are one process's but for
             rounding; so they are with `parts`, into which each divides its share.
+        split: what the processes divide among them; a run may go on with another, or with none.
         clock: seconds, for speeds.
 
     Raises:
@@ -145,10 +148,10 @@ def train(
         pictures, validation = held_out(pictures, recipe, report)
     newest = group.lead(lambda: newest_of(folder, recipe, learned, report, resume, precision))
     with group.agreed():
-        begin = (newest or start, own_device(device, group), precision, report, group, parts)
+        begin = (newest or start, own_device(device, group), precision, report, group, parts, split)
         learner = make_learner(learned, pictures, recipe, *begin)
         check_fit(learner, validation, test)
-    room = learner.rule.parameters if group.leads else {}
+    room = learner.room() if group.leads else {}
     with BackgroundSaving(RunFolder(folder), room) as saving:
         run = _Run(learner, saving, folder, validation, test, report, stop, clock, intervals)
         check_alike(run.progress.pictures, group)
@@ -289,7 +292,7 @@ def _classify(run: _Run, what: Literal["validation", "test"]) -> Tally | None:
     if pictures is None:
         return None
     group, expected = run.group, len(pictures)
-    if group.alone:
+    if group.alone or run.learner.is_split:  # who holds a part has to see all pictures
         return _tally(run, what, pictures)
     own = share(expected, group.ranks.rank, group.ranks.count)
     tally, stopped = None, False
@@ -310,18 +313,17 @@ def _tally(run: _Run, what: Literal["validation", "test"], pictures: Pictures) -
 
         def tell(done: int, _: int, before: int = sum(tally.seen for tally in tallies)) -> None:
             run.report(Evaluating(what=what, done=before + done, total=len(pictures)))
-            if run.stop():
+            stopped = run.stop()
+            if any(run.group.any(stopped)) if run.learner.is_split else stopped:
                 raise _Stopped
 
-        tallies.append(
-            evaluate(
-                run.learner.module,
-                part,
-                batches.contract,
+        with run.group.watched():
+            found = evaluate(
+                *(run.learner.module, part, batches.contract),
                 mean_image=batches.mean_image,
                 progress=tell,
             )
-        )
+        tallies.append(found)
     return sum(tallies[1:], tallies[0])
 
 
@@ -351,7 +353,8 @@ def _end_epoch(run: _Run) -> None:
 
 def _finish(run: _Run) -> Outcome:
     """The final checkpoint, and the test where there are pictures for it."""
-    run.group.lead(lambda: _write_final(run))
+    held = run.learner.held()
+    run.group.lead(lambda: _write_final(run, held))
     tally = _classify(run, "test")
     if tally is not None:
         row = {"kind": "test", "test_error": tally.error1, "test": asdict(tally)}
@@ -361,18 +364,20 @@ def _finish(run: _Run) -> Outcome:
     return _outcome(run, run.folder.final, tally, f"finished {run.progress.epoch} epochs")
 
 
-def _write_final(run: _Run) -> None:
+def _write_final(run: _Run, held: Held | None) -> None:
+    assert held is not None, "the process that leads holds all"
     run.saving.flush()
-    whole = run.learner.checkpoint(run.progress)
+    whole = run.learner.checkpoint(held, run.progress)
     write(replace(whole, training=None), run.folder.final)
 
 
 def _save(run: _Run, *, keep: bool) -> Path:
     """Has a checkpoint written, and waits no longer than for a copy of it, and the one before."""
-    began, step = run.clock(), run.progress.total_steps
+    began, step, held = run.clock(), run.progress.total_steps, run.learner.held()
 
     def save() -> Path:
-        return run.saving.save(run.learner.checkpoint(run.progress), step, keep=keep)
+        assert held is not None, "the process that leads holds all"
+        return run.saving.save(run.learner.checkpoint(held, run.progress), step, keep=keep)
 
     path = run.group.lead(save)
     run.saving_seconds += run.clock() - began

@@ -4,7 +4,7 @@ last bits. What a batch is shown is the matter of `batches`, what its gradients 
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import replace
 from typing import Any
@@ -50,6 +50,12 @@ class Sharing:
     def renew(self) -> None:
         """Is to be called when other arrays begin to ask for a gradient, or some no longer do."""
         self._together = None
+
+    def gather(self, own: Mapping[str, Tensor]) -> Mapping[str, Tensor] | None:
+        """Arrays of the whole network from every process's own, in the one that leads; None in the
+        others. Here each has all of them.
+        """
+        return own if self.group.leads else None
 
     def gradients(self, batch: Batch) -> tuple[float, int]:
         """Leaves the gradients of the whole batch's objective in the parameters.

@@ -3,8 +3,9 @@ layers dealt out (one weird trick). What it sends is counted; it neither updates
 """
 
 from alexnet.torch_net.parallel.dealing import ParallelModule, own_rates
+from alexnet.torch_net.parallel.draws import Shown
 from alexnet.torch_net.parallel.one_weird_trick import OneWeirdTrickModule, build_one_weird_trick
-from alexnet.torch_net.parallel.peers import Peers
+from alexnet.torch_net.parallel.peers import Peers, part
 from alexnet.torch_net.parallel.places import settle
 from alexnet.torch_net.parallel.towers import TowersModule, build_towers
 from alexnet.torch_net.parallel.traffic import Traffic
@@ -13,10 +14,12 @@ __all__ = [
     "OneWeirdTrickModule",
     "ParallelModule",
     "Peers",
+    "Shown",
     "TowersModule",
     "Traffic",
     "build_one_weird_trick",
     "build_towers",
     "own_rates",
+    "part",
     "settle",
 ]

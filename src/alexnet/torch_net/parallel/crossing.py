@@ -10,7 +10,6 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.autograd.function import FunctionCtx
 
 from alexnet.torch_net.parallel.peers import Parcel, Peers
 from alexnet.torch_net.parallel.places import Message
@@ -26,7 +25,7 @@ class Round:
         tower: this process's.
         ranks: of every tower.
         shapes: of the layers' outputs with the batch, (N, n) or (N, channels, height, width).
-        like: has the dtype and device of what is received and the memory format of maps.
+        like: has the dtype and device of what is received.
     """
 
     peers: Peers
@@ -83,9 +82,10 @@ class Round:
 
     def _place(self, message: Message) -> Tensor:
         shape = self.shapes[message.layer]
-        if len(shape) == 4 and _channels_last(self.like):
-            return self.like.new_empty(shape).to(memory_format=torch.channels_last)
-        return self.like.new_empty(shape)
+        last = torch.channels_last if len(shape) == 4 else torch.contiguous_format
+        return torch.empty(
+            shape, dtype=self.like.dtype, device=self.like.device, memory_format=last
+        )
 
     def _exchange(
         self,
@@ -93,21 +93,18 @@ class Round:
         outgoing: Sequence[tuple[int, str, Tensor]],
         incoming: Sequence[tuple[int, str, Tensor]],
     ) -> None:
-        last = _channels_last(self.like)
         self.peers.exchange(
             purpose,
-            [Parcel(peer, what, _laid(x, last).contiguous()) for peer, what, x in outgoing],
-            [Parcel(peer, what, _laid(x, last)) for peer, what, x in incoming],
+            [Parcel(peer, what, _laid(x).contiguous()) for peer, what, x in outgoing],
+            [Parcel(peer, what, _laid(x)) for peer, what, x in incoming],
         )
 
 
-def _channels_last(x: Tensor) -> bool:
-    return x.dim() == 4 and x.is_contiguous(memory_format=torch.channels_last)
-
-
-def _laid(x: Tensor, last: bool) -> Tensor:
-    """In the order in which it lies in memory, so that nothing is rearranged to be sent."""
-    return x.permute(0, 2, 3, 1) if last and x.dim() == 4 else x
+def _laid(x: Tensor) -> Tensor:
+    """Maps cross with their channels last, as they mostly lie in memory while training; both ends
+    agree on that whatever their own layers have.
+    """
+    return x.permute(0, 2, 3, 1) if x.dim() == 4 else x
 
 
 class _Exchanged(torch.autograd.Function):
@@ -168,7 +165,7 @@ class _Copied(torch.autograd.Function):
         return x.to(device, copy=True)
 
     @staticmethod
-    def backward(ctx: FunctionCtx | Any, *gradients: Tensor | None) -> tuple[Tensor | None, ...]:
+    def backward(ctx: Any, *gradients: Tensor | None) -> tuple[Tensor | None, ...]:
         (gradient,) = gradients
         if gradient is None:
             return None, None, None, None

@@ -4,14 +4,33 @@ in the order and from the generator that a NetworkModule would draw it in by its
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from alexnet.network.layers import Activation, Dropout, Layer, RandomPool, RandomScale
 from alexnet.network.spec import Network
 from alexnet.torch_net.order import is_random
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """Which pictures of a whole batch are shown to whom.
+
+    Attributes:
+        whole: pictures of the batch.
+        rows: by rank, those that it is shown; towers are all shown the same.
+    """
+
+    whole: int
+    rows: tuple[slice, ...]
+
+    @property
+    def sizes(self) -> list[int]:
+        """How many each rank is shown."""
+        return [rows.stop - rows.start for rows in self.rows]
 
 
 def whole_draws(
@@ -20,18 +39,20 @@ def whole_draws(
     count: int,
     *,
     like: Tensor,
+    last: bool,
     generator: torch.Generator | None,
 ) -> dict[str, Tensor]:
     """The draws of a training pass by layer name, as `NetworkModule.forward` takes them.
 
-    To the last bit they are what one process draws: where activations are in the dtype of `like`
-    and their channels lie last or not as its do. In mixed precision masks are as likely as ever.
+    To the last bit they are what one process draws where activations are in the dtype of `like`.
+    In mixed precision masks are as likely as ever.
 
     Args:
         layers: that run, in order.
         network: theirs.
         count: pictures of the whole batch.
-        like: has the activations' dtype, device and, with four axes, their memory format.
+        like: has the activations' dtype and device.
+        last: whether the channels of maps lie last in memory.
         generator: what is drawn from; None is torch's own.
     """
     found: dict[str, Tensor] = {}
@@ -39,7 +60,6 @@ def whole_draws(
         if not is_random(layer):
             continue
         shape = count, *network.shape(layer.name)
-        last = like.dim() == 4 and like.is_contiguous(memory_format=torch.channels_last)
         order = torch.channels_last if last else torch.contiguous_format
         match layer:
             case Dropout(keep=keep):
@@ -61,3 +81,24 @@ def whole_draws(
 def is_whole(layer: Layer) -> bool:
     """Whether what a layer draws is for the batch as one, so that no process takes a part of it."""
     return isinstance(layer, RandomScale)
+
+
+def rows_of(layer: Layer, drawn: Tensor, rows: Sequence[slice]) -> Tensor:
+    """What a layer draws for some pictures of a batch, one slice after the other."""
+    if is_whole(layer):
+        return drawn
+    return torch.cat([drawn[each] for each in rows])
+
+
+def lies_last(module: nn.Module) -> bool:
+    """Whether the channels of a module's maps lie last, as convolutions put them where those of
+    their weights do. Of one channel, or one pixel, the strides alone say it.
+    """
+    for weight in module.parameters():
+        if weight.dim() == 4:
+            _, channels, rows, columns = weight.shape
+            last = (channels * rows * columns, 1, channels * columns, channels)
+            first = (channels * rows * columns, rows * columns, columns, 1)
+            if weight.stride() == last != first:
+                return True
+    return False

@@ -1,5 +1,5 @@
-"""The processes that run one network together, and what they send one another: single tensors, whole
-rounds of them, the usual collectives made of these. It knows no network.
+"""The processes that run one network together, and what they send one another: single tensors,
+whole rounds of them, the usual collectives made of these. It knows no network.
 """
 
 from __future__ import annotations

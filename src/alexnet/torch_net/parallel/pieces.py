@@ -1,5 +1,5 @@
-"""Some layers of a Network as a Network of their own, whose inputs are what they read of the others,
-and as a NetworkModule. It decides nothing about which layers.
+"""Some layers of a Network as a Network of their own, whose inputs are what they read of the
+others, and as a NetworkModule. It decides nothing about which layers.
 """
 
 from __future__ import annotations
