@@ -9,17 +9,18 @@ from dataclasses import dataclass
 
 from alexnet.network.layers import (
     AveragePool,
+    ContrastNorm,
     Conv,
+    CrossMapNorm,
     FullyConnected,
     Input,
     Layer,
     Local,
-    Loss,
     MaxPool,
-    Norm,
     RandomPool,
     TreeConnected,
     Weighted,
+    WithinMapNorm,
 )
 from alexnet.network.ledger import stem
 from alexnet.network.shapes import Shape, elements
@@ -201,7 +202,7 @@ def _between(layer: Layer) -> tuple[str, ...]:
             return (
                 f"{kind} pooling {layer.window.size}×{layer.window.size}/{layer.window.stride}",
             )
-        case Norm() if not isinstance(layer, Loss):
+        case CrossMapNorm() | WithinMapNorm() | ContrastNorm():
             return ("norm",)
         case _:
             return ()
