@@ -89,10 +89,15 @@ def windows(layer: Layer) -> tuple[Kernel | Window, ...]:
 def edge(side: Side, padding: int) -> str:
     """What becomes of the far edge, in a few words."""
     if side.after > padding:
-        return f"the last window reaches {side.after} pixels beyond the far edge"
+        return f"the last window reaches {_pixels(side.after)} beyond the far edge"
     if side.after < 0:
-        return f"the last {-side.after} pixels are never read"
-    return f"{side.before} pixels of padding before, {side.after} after"
+        last = "pixel is" if side.after == -1 else f"{-side.after} pixels are"
+        return f"the last {last} never read"
+    return f"{_pixels(side.before)} of padding before, {side.after} after"
+
+
+def _pixels(count: int) -> str:
+    return f"{count} pixel" if count == 1 else f"{count} pixels"
 
 
 def _window_facts(network: Network, row: Row) -> Iterator[Fact]:
