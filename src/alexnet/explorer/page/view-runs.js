@@ -1,0 +1,89 @@
+/* Run folders and their curves, followed while they learn. */
+"use strict";
+
+Explorer.views.runs = {
+  title: "Runs",
+
+  async mount(root) {
+    const { make, fill, refill, ask, address, plot } = Explorer;
+    const list = make("div.list");
+    const curves = make("div.curves-of");
+    fill(root, make("h1", {}, "Runs"), list, curves);
+    let timer = 0;
+    let following = { name: null };
+
+    function stop() {
+      clearTimeout(timer);
+      following = { name: null };
+    }
+
+    async function drawList(chosen, current) {
+      const told = await ask.get("api/runs");
+      if (!current()) return [];
+      if (!told.runs.length) {
+        refill(list, make("p.needs", {}, told.sentence || `No run in ${told.folder} yet.`));
+        return [];
+      }
+      refill(list, Explorer.scroller("Runs", Explorer.table(`Run folders in ${told.folder}`, ["run",
+        "network", "epochs", "precision", "state"], told.runs.map((run) => [
+        make("a", { href: address.write("runs", run.name.split("/")) }, run.name), run.network || "",
+        run.error ? "" : `${run.epochs} of ${run.planned_epochs}`, run.precision || "",
+        run.error ? make("span.marked", {}, run.error) : run.finished ? "finished" : "learning"]),
+      (index) => ({ class: told.runs[index].name === chosen ? "chosen" : "" }))));
+      return told.runs;
+    }
+
+    async function follow(mine) {
+      if (following !== mine) return;
+      const path = mine.name.split("/").map(encodeURIComponent).join("/");
+      try {
+        const told = await ask.get(`api/run/${path}?after=${mine.next}`);
+        if (following !== mine) return;
+        if (told.restarted) mine.rows = [];
+        mine.rows.push(...told.rows);
+        mine.next = told.next;
+        draw(told, mine.rows);
+        if (told.more) await follow(mine);
+        else if (!told.finished) {
+          timer = setTimeout(() => follow(mine), 1000 * told.poll_seconds);
+        }
+      } catch (refusal) {
+        if (following === mine) refill(curves, Explorer.complaint(refusal));
+      }
+    }
+
+    function draw(told, rows) {
+      const groups = [...new Set(told.series.map((one) => one.group))];
+      refill(curves, make("h2", {}, told.name, " ", make("span.quiet.small", { "aria-live": "polite" },
+        `${told.network}; ${told.finished ? "finished" : "learning"}`)),
+      make("div.columns", {}, groups.map((group) => {
+        const series = told.series.filter((one) => one.group === group);
+        return plot.draw({ title: group, x: series[0].x, y: series[0].unit, from: 0,
+          lines: series.map((one) => ({ title: one.title, points: rows
+            .filter((row) => row.kind === one.kind && typeof row[one.key] === "number")
+            .map((row) => [row[one.x], row[one.key]]) })) });
+      })));
+    }
+
+    return {
+      async update({ parts }, current) {
+        stop();
+        const name = parts.join("/");
+        try {
+          const runs = await drawList(name, current);
+          if (!current()) return;
+          const chosen = name || (runs.length === 1 ? runs[0].name : "");
+          if (!chosen) {
+            refill(curves);
+            return;
+          }
+          following = { name: chosen, next: 0, rows: [] };
+          await follow(following);
+        } catch (refusal) {
+          if (current()) refill(list, Explorer.complaint(refusal));
+        }
+      },
+      leave: stop,
+    };
+  },
+};
