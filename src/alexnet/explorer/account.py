@@ -45,7 +45,7 @@ def account_tree(network: Network) -> Tree:
         "picture": list(network.picture.shape),
         "picture_text": text(network.picture.shape),
         "towers": list(network.towers),
-        "caption": caption(account),
+        "caption": caption(account, characters=100_000),
         "description": json.loads(to_json(network)),
         "layers": _layers(account, readers),
         "stages": _stages(account),
