@@ -42,7 +42,8 @@ Explorer.number = function number(value) {
 };
 
 /* A table from heads and rows; a cell is a node, a number (set to the right) or words. The first
-   cell of a row is its head. `attributes` of a row come from `of(row index)`. */
+   cell of a row is its head. `attributes` of a row come from `of(row index)`; a caption that a
+   heading already says is told to readers of screens alone: {unseen: "…"}. */
 Explorer.table = function table(caption, heads, rows, of = () => ({})) {
   const { make } = Explorer;
   const cell = (value, index, head) => {
@@ -50,10 +51,12 @@ Explorer.table = function table(caption, heads, rows, of = () => ({})) {
     return make(head ? "th" : "td", {
       class: right ? "right" : "",
       scope: head,
+      "data-head": head ? null : heads[index].text || heads[index],
     }, Explorer.number(value));
   };
   return make("table", {},
-    make("caption.quiet", {}, caption),
+    caption.unseen ? make("caption", {}, make("span.unseen", {}, caption.unseen))
+      : make("caption.quiet", {}, caption),
     make("thead", {}, make("tr", {}, heads.map((head, index) =>
       cell(typeof head === "string" ? head : head.text, index, "col")))),
     make("tbody", {}, rows.map((row, number) => make("tr", of(number), row.map((value, index) =>

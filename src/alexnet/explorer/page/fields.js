@@ -1,5 +1,5 @@
-/* Fields to edit one layer in: numbers, choices, names, and what is made of these. It knows no layer;
-   the server says which fields a kind has, and of which type each is. */
+/* Fields to edit one layer in: numbers, choices, names, and what is made of these. It knows no
+   layer; the server says which fields a kind has, and of which type each is. */
 "use strict";
 
 Explorer.fields = (() => {
@@ -26,7 +26,8 @@ Explorer.fields = (() => {
 
   function group(field, members, value, path, onchange) {
     return make("fieldset.group", { "data-path": path.join(".") },
-      make("legend", {}, field.title || words(field.name)), members.map((member) => draw(member, value[member.name], [...path, member.name], onchange)));
+      make("legend", {}, field.title || words(field.name)), members.map((member) =>
+        draw(member, value[member.name], [...path, member.name], onchange)));
   }
 
   function list(field, values, path, onchange) {
@@ -40,12 +41,13 @@ Explorer.fields = (() => {
     const kind = value ? value.kind : "";
     const own = field.variants.find((one) => one.kind === kind);
     const inside = own && own.fields.length > 0;
-    const chosen = single({ ...field, name: inside ? "kind" : field.name, choices: kinds, type: "text" }, kind || undefined, path,
-      (_, next) => onchange(path, next ? started(field.variants.find((one) => one.kind === next))
-        : undefined));
+    const chosen = single({ ...field, name: inside ? "kind" : field.name, choices: kinds,
+      type: "text" }, kind || undefined, path, (_, next) => onchange(path, next
+      ? started(field.variants.find((one) => one.kind === next)) : undefined));
     if (!inside) return chosen;
     return make("fieldset.group", {}, make("legend", {}, words(field.name)), chosen,
-      own.fields.map((member) => draw(member, value[member.name], [...path, member.name], onchange)));
+      own.fields.map((member) =>
+        draw(member, value[member.name], [...path, member.name], onchange)));
   }
 
   const started = (one) => Object.fromEntries([["kind", one.kind], ...one.fields

@@ -6,8 +6,8 @@ Explorer.figure2 = (() => {
   const { make } = Explorer;
   const INCH = 100;
 
-  /* `drawing` is the server's; options: label, chosen (a stage), marked (a set of stages),
-     onchoose(stage). */
+  /* `drawing` is the server's; options: label, chosen (a stage), marked (stages that
+     differ, each in "counts" or in "settings"), onchoose(stage). */
   function draw(drawing, options) {
     const [width, height] = [drawing.width * INCH, drawing.height * INCH].map(Math.ceil);
     const boxes = drawing.blocks.map((block) => drawBlock(block));
@@ -16,7 +16,7 @@ Explorer.figure2 = (() => {
       viewBox: `0 0 ${width} ${height}`, width, height, role: "group", "aria-label": options.label,
     });
     picture.style.maxWidth = `${Math.round(width * 1.12)}px`;
-    picture.append(...boxes, ...drawing.links.map(drawLink), ...titles(drawing));
+    picture.append(...boxes, ...drawing.links.map(drawLink), ...titles(drawing, options.marked));
     for (const [index, block] of drawing.blocks.entries()) {
       boxes[index].addEventListener("click", () => options.onchoose(block.stage));
     }
@@ -54,7 +54,7 @@ Explorer.figure2 = (() => {
   }
 
   /* A stage's name above the first of its blocks, and its window below the name. */
-  function titles(drawing) {
+  function titles(drawing, marked) {
     const told = new Set();
     const texts = [];
     for (const block of drawing.blocks) {
@@ -64,7 +64,8 @@ Explorer.figure2 = (() => {
       const link = drawing.links.find((one) => one.target === block.name);
       const lines = link ? [link.text, ...link.between] : [];
       texts.push(make("svg:g.title", { "aria-hidden": "true" },
-        make("svg:text.stage", { x, y: y - 13 * lines.length }, block.stage),
+        make("svg:text.stage", { x, y: y - 13 * lines.length }, block.stage,
+          marked && marked.has(block.stage) ? make("svg:tspan.apart", {}, " ≠") : null),
         lines.map((words, index) => make("svg:text.window", {
           x, y: y - 13 * (lines.length - 1 - index) }, words))));
     }
@@ -77,7 +78,7 @@ Explorer.figure2 = (() => {
       const group = groups.get(block.name);
       const is = block.stage === chosen;
       group.classList.toggle("chosen", is);
-      group.classList.toggle("differs", Boolean(marked && marked.has(block.stage)));
+      group.classList.toggle("differs", Boolean(marked) && marked.get(block.stage) === "counts");
       group.setAttribute("aria-pressed", is ? "true" : "false");
     }
   }

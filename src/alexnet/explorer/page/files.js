@@ -20,10 +20,20 @@ Explorer.files = (() => {
     zone.addEventListener("dragleave", () => zone.classList.remove("over"));
     zone.addEventListener("drop", (event) => {
       event.preventDefault();
+      event.stopPropagation();
       zone.classList.remove("over");
       if (event.dataTransfer.files.length) onfiles([...event.dataTransfer.files]);
     });
     return zone;
+  }
+
+  /* What is dropped beside a place for it goes to the view that is shown, not to the browser. */
+  function anywhere(ondrop) {
+    document.addEventListener("dragover", (event) => event.preventDefault());
+    document.addEventListener("drop", (event) => {
+      event.preventDefault();
+      if (event.dataTransfer.files.length) ondrop([...event.dataTransfer.files]);
+    });
   }
 
   /* Saves a response's file under the name that it came with. */
@@ -45,5 +55,5 @@ Explorer.files = (() => {
     return form;
   }
 
-  return { dropping, save, body };
+  return { dropping, anywhere, save, body };
 })();

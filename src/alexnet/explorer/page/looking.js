@@ -40,8 +40,9 @@ Explorer.unitReader = function unitReader(shown, ask) {
       const field = await ask(row, column);
       if (mine !== latest) return;
       if (shown) shown.mark(field);
-      refill(element, `Unit in row ${field.row}, column ${field.column}: ${
-        field.theoretical.sentence}. ${field.sentence}.`);
+      refill(element, `Row ${field.row}, column ${field.column}: a field of `,
+        make("b", {}, field.theoretical.size), ` pixels, ${field.theoretical.sentence}; ${
+          field.sentence}.`);
     } catch (refusal) {
       if (mine === latest) refill(element, refusal.sentence || String(refusal));
     }

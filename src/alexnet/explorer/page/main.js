@@ -66,6 +66,8 @@ Explorer.start = async function start() {
     if (shown && shown.leave) shown.leave();
   }
 
+  Explorer.files.anywhere((files) => showing.shown && showing.shown.drop
+    && showing.shown.drop(files));
   window.addEventListener("hashchange", show);
   window.addEventListener("addresschange", show);
   document.querySelector(".skip").addEventListener("click", (event) => {

@@ -4,7 +4,7 @@
 Explorer.plot = (() => {
   const { make } = Explorer;
   const [WIDTH, HEIGHT] = [640, 260];
-  const [LEFT, RIGHT, TOP, BOTTOM] = [52, 10, 12, 34];
+  const [LEFT, RIGHT, TOP, BOTTOM] = [52, 18, 12, 34];
 
   /* Round numbers between two, about `count` of them. */
   function ticks(least, most, count) {

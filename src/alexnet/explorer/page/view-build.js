@@ -163,8 +163,9 @@ Explorer.views.build = {
     }
 
     return {
+      drop: open,
       async update({ parts, query }, current) {
-        const name = parts[0] || about.start.network;
+        const name = parts[0] || (about.start.network || about.start.opened);
         const packed = query.edited || null;
         if (state.name === name && state.packed === packed) return;
         try {

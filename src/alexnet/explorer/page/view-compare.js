@@ -28,17 +28,18 @@ Explorer.views.compare = {
       address.go(address.write("compare", [], { networks: next.join() }));
     }
 
-    function cell({ text, differs, layer }, network) {
-      const words = layer ? make("a", { href: address.write("network", [network, layer]) }, text)
+    function cell({ text, differs, layer }, network, linked) {
+      const words = layer && linked ? make("a", { href: address.write("network", [network, layer]) }, text)
         : text;
       return differs ? make("span.marked", {}, words, make("span.sign", { title: "differs" }, " ≠"))
         : make("span", {}, words);
     }
 
     function section(told, names) {
-      return [make("h2", {}, told.title), Explorer.scroller(told.title, Explorer.table(
-        told.section, ["", ...names], told.rows.map((row) => [row.aspect,
-          ...row.cells.map((one, index) => cell(one, names[index]))])))];
+      return [make("h2", {}, told.title.replace(/^./, (letter) => letter.toUpperCase())),
+        Explorer.scroller(told.title, Explorer.table(
+        { unseen: told.title }, ["what", ...names], told.rows.map((row, at) => [row.aspect,
+          ...row.cells.map((one, index) => cell(one, names[index], at === 0))])))];
     }
 
     return {
@@ -62,22 +63,27 @@ Explorer.views.compare = {
   },
 };
 
-/* The differences of two networks, with what each does, and the counts that differ. */
-Explorer.differenceTables = function differenceTables({ first, second, differences, counts }) {
+/* Differences of two networks, each with what it does. */
+Explorer.differenceRows = function differenceRows({ first, second }, differences) {
   const { make } = Explorer;
-  const signed = (value) => (value > 0 ? `+${Explorer.number(value)}`
-    : Explorer.number(value).replace("-", "−"));
+  const label = `What differs between ${first} and ${second}, and what it does`;
+  return make("div.stacked.labelled", {}, Explorer.scroller(label, Explorer.table({ unseen: label },
+    ["where", "what", first, second, "effect"], differences.map((one) => [
+      one.place, one.aspect, one.first, make("span.marked", {}, one.second), one.effect]))));
+};
+
+/* All of them, and the counts that differ. */
+Explorer.differenceTables = function differenceTables(difference) {
+  const { make, number } = Explorer;
+  const { first, second, differences, counts } = difference;
   const right = (text) => ({ text, right: true });
+  const signed = (value) => (value > 0 ? "+" : "") + number(value).replace("-", "−");
   return [
-    make("h2", {}, `${differences.length} differences`),
-    Explorer.scroller("Differences", Explorer.table(`What differs between ${first} and ${second}`,
-      ["where", "what", first, second, "what it does"], differences.map((one) => [
-        one.place, one.aspect, one.first, make("span.marked", {}, one.second),
-        [one.effect, ...(one.alone || [])].filter(Boolean).join(" ")]))),
-    counts.length ? [make("h3", {}, "Counts that differ"), Explorer.scroller("Counts that differ",
-      Explorer.table(`${first} and ${second}, counted`, ["where", "count", right(first),
-        right(second), right("change")], counts.map((one) => [one.place,
-        one.quantity.replace("_", "-"), one.first, one.second,
-        make("span", {}, signed(one.change))]), () => ({})))] : null,
-  ];
+    make("h2", {}, `${first} and ${second}: what differs`),
+    counts.length ? Explorer.scroller("Counts that differ", Explorer.table(
+      { unseen: "Counts that differ" },
+      ["where", "count", right(first), right(second), right("change")], counts.map((one) => [
+        one.place, one.quantity.replace("_", "-"), one.first, one.second,
+        make("span", {}, signed(one.change))]))) : make("p", {}, "No count differs."),
+    make("h3", {}, "Every difference"), Explorer.differenceRows(difference, differences)];
 };

@@ -2,7 +2,7 @@
    way it comes about, and what the paper says. */
 "use strict";
 
-Explorer.layerPanel = function layerPanel(network, name) {
+Explorer.layerPanel = function layerPanel(network, name, difference = null) {
   const { make, windows, address } = Explorer;
   const stage = network.stages.find((one) => one.name === name)
     || network.stages.find((one) => one.layers.includes(name));
@@ -14,7 +14,7 @@ Explorer.layerPanel = function layerPanel(network, name) {
   const [layer] = layers;
 
   function facts() {
-    return Explorer.scroller(`Numbers of ${stage.name}`, Explorer.table(`${stage.name} in numbers`,
+    return Explorer.scroller(`Numbers of ${stage.name}`, Explorer.table({ unseen: `${stage.name} in numbers` },
       ["what", "value", "how it comes about"], stage.facts.map((fact) => [
         fact.what, make("span.value", {}, fact.value),
         make("span.why", {}, fact.sentence)])));
@@ -35,6 +35,15 @@ Explorer.layerPanel = function layerPanel(network, name) {
     ]);
   }
 
+  /* What the network beside it does otherwise at this layer. */
+  function against() {
+    if (!difference) return null;
+    const own = difference.differences.filter((one) => one.stages[difference.first] === stage.name);
+    return make("div", {}, make("h3", {}, `${stage.name} beside ${difference.second}`),
+      own.length ? Explorer.differenceRows(difference, own)
+        : make("p.small.quiet", {}, "Nothing differs at this layer."));
+  }
+
   const reads = [...new Set(layers.flatMap((one) => one.reads))];
   return make("div", {},
     make("h2", { id: "layer" }, stage.name, " ", make("span.quiet.shape", {},
@@ -45,6 +54,7 @@ Explorer.layerPanel = function layerPanel(network, name) {
     layer.source ? `; ${layer.source}` : ""),
     make("div.columns", {}, make("div.facts", {}, facts()),
       make("div", {}, layer.windows.length ? looks() : null)),
+    against(),
     make("div.claims.stacked", { "aria-live": "polite" }));
 
   function stageOf(whole, layerName) {

@@ -11,7 +11,8 @@ Explorer.views.look = {
     const maps = make("section", { "aria-label": "Feature maps" });
     const near = make("section", { "aria-label": "Neighbours" });
     const controls = make("div.look-controls");
-    fill(root, make("h1", {}, "Look"), controls, problem, said, maps, near);
+    fill(root, make("h1", {}, "Look"), controls, problem,
+      make("div.columns.narrow-first", {}, said, maps), near);
     const state = { id: null, picture: null, layers: [], layer: null };
 
     const here = (changes) => address.write("look", [state.id], { picture: state.picture,
@@ -68,13 +69,11 @@ Explorer.views.look = {
     function drawSaid(told) {
       const picture = Explorer.shownPicture(told.shown);
       state.shown = picture;
-      refill(said, make("div.columns", {}, make("div", {}, picture.element,
-        make("p.small.quiet", {}, told.sentence)),
-      make("ol.bars", { "aria-label": "Likeliest classes" }, told.classes.map((one) => {
+      refill(said, picture.element, make("div", {}, make("ol.bars", { "aria-label": "Likeliest classes" }, told.classes.map((one) => {
         const bar = make("span.bar", { "aria-hidden": "true" });
         bar.style.width = `${100 * one.probability}%`;
         return make("li", {}, make("span.class", {}, one.name), make("span.share", {}, one.text), bar);
-      }))));
+      })), make("p.small.quiet", {}, told.sentence)));
     }
 
     async function drawMaps(current) {
@@ -88,7 +87,8 @@ Explorer.views.look = {
       refill(maps, make("h2", {}, "Feature maps"), make("div.row", {},
         make("label.small", { for: "look-layer" }, "Layer"), select,
         make("span.small.quiet", {}, told.sentence)),
-      told.towers.map((tower) => Explorer.mapSheet(tower, state.layer, unit)), unit.element);
+      unit.element, make("div.sheets", {}, told.towers.map((tower) =>
+        Explorer.mapSheet(tower, state.layer, unit))));
     }
 
     async function drawNeighbours(current) {
@@ -112,6 +112,7 @@ Explorer.views.look = {
     }
 
     return {
+      drop: (chosen) => (state.id && chosen[0].type.startsWith("image/") ? show : open)(chosen),
       async update({ parts, query }, current) {
         const id = parts[0] || (about.opened && about.opened.look ? about.opened.id : null);
         const fresh = id !== state.id || query.picture !== state.picture;

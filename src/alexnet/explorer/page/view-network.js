@@ -9,10 +9,11 @@ Explorer.views.network = {
     const heading = make("h1", {}, "Network");
     const switches = make("div.switches");
     const drawing = make("div.drawing");
-    const beside = make("div.beside.stacked");
+    const beside = make("div.beside");
     const panel = make("section.panel", { "aria-label": "The chosen layer" });
     const ledger = make("div.ledger");
-    fill(root, heading, switches, drawing, beside, panel, ledger);
+    const apart = make("div");
+    fill(root, heading, switches, drawing, beside, panel, ledger, apart);
     let shown = { name: null, beside: null, drawn: [] };
 
     const go = (name, stage, other) => address.go(address.write("network",
@@ -37,7 +38,7 @@ Explorer.views.network = {
         go(name, shown.stage, event.target.value || null) },
       make("option", { value: "" }, "nothing"), options(other))),
       make("a.small", { href: address.write("compare", [], {
-        networks: about.compare.join() }) }, "All of them in a table"));
+        networks: about.compare.join() }) }, "All side by side"));
     }
 
     function drawFigure(network, label, marked) {
@@ -55,25 +56,29 @@ Explorer.views.network = {
         other ? Explorer.difference(name, other) : null]);
       if (!current()) return null;
       Object.assign(shown, { name, beside: other, network });
-      const stages = (of) => new Set(difference ? difference.differences.map((one) =>
-        one.stages && one.stages[of]).filter(Boolean) : []);
-      const own = drawFigure(network, `Drawing of ${network.name}`, stages(name));
+      const own = drawFigure(network, `Drawing of ${network.name}`,
+        Explorer.stagesApart(difference, name));
       shown.drawn = [own];
       refill(drawing, own.element);
       refill(beside);
+      refill(apart);
       if (second) {
-        const its = drawFigure(second, `Drawing of ${second.name}`, stages(other));
+        const its = drawFigure(second, `Drawing of ${second.name}`,
+          Explorer.stagesApart(difference, other));
         shown.drawn.push(its);
-        fill(beside, make("h2", {}, `Beside it: ${second.name}`), its.element,
-          Explorer.differenceTables(difference));
+        fill(beside, make("h2", {}, second.name, make("span.quiet.source", {}, second.source)),
+          its.element, make("p.small.quiet", {}, make("span.marked", {}, "Orange"),
+            ": a layer whose counts differ. ≠: a layer of which only settings differ."));
+        fill(apart, Explorer.differenceTables(difference));
       }
+      shown.difference = difference;
       refill(ledger, Explorer.ledgerTable(network, shown));
       return network;
     }
 
     return {
       async update({ parts, query }, current) {
-        const name = parts[0] || about.start.network;
+        const name = parts[0] || (about.start.network || about.start.opened);
         const other = query.beside || null;
         shown.stage = parts[1] || null;
         drawSwitches(name, other);
@@ -86,6 +91,7 @@ Explorer.views.network = {
             refill(drawing, Explorer.complaint(refusal));
             refill(beside);
             refill(ledger);
+            refill(apart);
             return;
           }
         }
@@ -97,7 +103,7 @@ Explorer.views.network = {
           row.classList.toggle("chosen", row.dataset.stage === stage);
         }
         refill(heading, `${network.name}`, make("span.quiet.source", {}, network.source));
-        refill(panel, Explorer.layerPanel(network, stage));
+        refill(panel, Explorer.layerPanel(network, stage, shown.difference));
         await Explorer.layerClaims(panel, network, stage, current);
       },
     };
@@ -127,6 +133,19 @@ Explorer.networkTitles = function networkTitles(about) {
   return titles;
 };
 
+/* The stages of one of two networks that differ: by name "counts", or "settings" alone. */
+Explorer.stagesApart = function stagesApart(difference, of) {
+  const apart = new Map();
+  if (!difference) return apart;
+  const counted = new Set(difference.counts.map((one) => one.place));
+  for (const { stages } of difference.differences) {
+    if (!stages[of]) continue;
+    const counts = counted.has(stages[difference.first]);
+    if (counts || !apart.has(stages[of])) apart.set(stages[of], counts ? "counts" : "settings");
+  }
+  return apart;
+};
+
 /* What is shown before anything is chosen: the first layer that has weights. */
 Explorer.firstStage = function firstStage(network) {
   const found = network.stages.find((stage) => stage.parameters > 0) || network.stages[0];
@@ -147,7 +166,7 @@ Explorer.ledgerTable = function ledgerTable(network) {
   const facts = network.total_facts.map((fact) => make("div", {}, make("dt", {}, fact.what),
     make("dd", {}, make("b", {}, fact.value), " ", make("span.quiet", {}, fact.sentence))));
   return [make("h2", {}, "The ledger"),
-    Explorer.scroller("The ledger", Explorer.table(`${network.name}, layer by layer`, heads, rows,
+    Explorer.scroller("The ledger", Explorer.table({ unseen: `${network.name}, layer by layer` }, heads, rows,
       (index) => (index < network.stages.length
         ? { "data-stage": network.stages[index].name } : { class: "total" }))),
     make("details.sums-of", {}, make("summary", {}, "How the totals come about"),

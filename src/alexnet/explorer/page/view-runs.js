@@ -59,10 +59,19 @@ Explorer.views.runs = {
       make("div.columns", {}, groups.map((group) => {
         const series = told.series.filter((one) => one.group === group);
         return plot.draw({ title: group, x: series[0].x, y: series[0].unit, from: 0,
-          lines: series.map((one) => ({ title: one.title, points: rows
-            .filter((row) => row.kind === one.kind && typeof row[one.key] === "number")
-            .map((row) => [row[one.x], row[one.key]]) })) });
+          lines: series.map((one) => ({ title: one.title, points: points(rows, one) })) });
       })));
+    }
+
+    /* A row that does not say when it was, as the test's, stands where the rows before it end. */
+    function points(rows, { kind, key, x }) {
+      let last = 0;
+      const found = [];
+      for (const row of rows) {
+        if (typeof row[x] === "number") last = row[x];
+        if (row.kind === kind && typeof row[key] === "number") found.push([last, row[key]]);
+      }
+      return found;
     }
 
     return {
