@@ -3,9 +3,10 @@
 
 /* Why there is no answer: one sentence, what to do, and the layer and field it is about. */
 Explorer.Refusal = class Refusal extends Error {
-  constructor({ sentence, advice = "", place = null, field = null, errors = [], status = 0 }) {
+  constructor({ sentence, advice = "", place = null, field = null, errors = [], status = 0,
+    carried = false }) {
     super(sentence);
-    Object.assign(this, { sentence, advice, place, field, errors, status });
+    Object.assign(this, { sentence, advice, place, field, errors, status, carried });
   }
 };
 
@@ -40,7 +41,7 @@ Explorer.ask = (() => {
     } catch (error) {
       if (error.name === "AbortError") throw error;
       throw new Refusal({ sentence: "The server does not answer.",
-        advice: "Start it again with alexnet explore, then reload this page." });
+        advice: "Start it again with `alexnet explore`, then reload this page." });
     }
     if (response.ok) return response;
     throw await refusal(response);
@@ -79,8 +80,8 @@ Explorer.ask = (() => {
   /* What an export says of an address that it does not carry. */
   function missing(address) {
     const entry = Explorer.exported.needs_server.find((one) => address.startsWith(one.address));
-    return new Refusal({ status: 404, sentence: entry ? entry.sentence
-      : "These pages carry no answer to this; the server has one: run alexnet explore." });
+    return new Refusal({ status: 404, carried: true, sentence: entry ? entry.sentence
+      : "These pages carry no answer to this; the server has one: run `alexnet explore`." });
   }
 
   function load(file) {

@@ -33,7 +33,8 @@ Explorer.edited = (() => {
     const gone = network.layers[index];
     const instead = gone.reads || [];
     const layers = network.layers.map((one) => (one.reads && instead.length === 1
-      ? { ...one, reads: one.reads.map((name) => (name === gone.name ? instead[0] : name)) } : one));
+      ? { ...one, reads: one.reads.map((name) => (name === gone.name ? instead[0] : name)) }
+      : one));
     return removed({ ...network, layers }, index);
   }
 

@@ -65,7 +65,7 @@ Explorer.table = function table(caption, heads, rows, of = () => ({})) {
 
 /* What stands around something that is wider than the screen: it scrolls, with keys too. */
 Explorer.scroller = function scroller(label, ...children) {
-  return Explorer.make("div.scroller", { role: "region", "aria-label": label, tabindex: 0 },
+  return Explorer.make("div.scroller", { role: "group", "aria-label": label, tabindex: 0 },
     ...children);
 };
 
@@ -78,11 +78,19 @@ Explorer.choice = function choice(legend, name, choices, chosen, onchange) {
     }), make("span", {}, text)))));
 };
 
-/* A sentence about what went wrong, told to readers of screens too. */
+/* A sentence with its `commands` set as such. */
+Explorer.spoken = function spoken(sentence) {
+  return sentence.split("`").map((piece, index) => (index % 2
+    ? Explorer.make("code", {}, piece) : piece));
+};
+
+/* A sentence about what went wrong, told to readers of screens too; more calmly where an export
+   merely does not carry the answer. */
 Explorer.complaint = function complaint(refusal) {
-  const { make } = Explorer;
-  return make("p.complaint", { role: "alert" }, refusal.sentence || String(refusal),
-    refusal.advice ? make("span.advice", {}, " ", refusal.advice) : null);
+  const { make, spoken } = Explorer;
+  return make(refusal.carried ? "p.needs" : "p.complaint", { role: "alert" },
+    spoken(refusal.sentence || String(refusal)),
+    refusal.advice ? make("span.advice", {}, " ", spoken(refusal.advice)) : null);
 };
 
 Explorer.later = function later(milliseconds, action) {

@@ -32,8 +32,8 @@ Explorer.fields = (() => {
 
   function list(field, values, path, onchange) {
     return make("div.list", {}, values.map((value, index) => group({ ...field,
-      title: values.length > 1 ? `${words(field.name)} ${index + 1}` : words(field.name) }, field.of,
-    value, [...path, index], onchange)));
+      title: words(field.name) + (values.length > 1 ? ` ${index + 1}` : "") }, field.of, value,
+    [...path, index], onchange)));
   }
 
   function variant(field, value, path, onchange) {

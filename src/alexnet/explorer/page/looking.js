@@ -1,5 +1,5 @@
-/* What Look draws with: the picture as the network is shown it, sheets of maps, and the field of the
-   unit under the cursor. */
+/* What Look draws with: the picture as the network is shown it, sheets of maps, and the field of
+   the unit under the cursor. */
 "use strict";
 
 /* `shown`: {side, channels, image}. Boxes are laid over it in its own pixels. */

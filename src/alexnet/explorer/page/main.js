@@ -38,26 +38,33 @@ Explorer.start = async function start() {
     }
     document.title = `${view.title} — AlexNet, taken apart`;
     try {
-      if (showing.view !== view) {
-        const before = showing.view;
-        await leave();
-        const root = make("div", { class: `view view-${wanted.view}` });
-        const shown = await view.mount(root, about);
-        if (!current()) return;
-        showing = { view, shown };
-        main.replaceChildren(root);
-        if (before) {
-          window.scrollTo(0, 0);
-          main.focus({ preventScroll: true });
-        }
-      }
-      await showing.shown.update(wanted, current);
+      if (showing.view === view) await showing.shown.update(wanted, current);
+      else await change(view, wanted, current);
     } catch (problem) {
       if (!current()) return;
       showing = { view: null };
       refill(main, Explorer.complaint(problem));
       if (!(problem instanceof Explorer.Refusal)) throw problem;
     }
+  }
+
+  /* A new view is shown when it has been filled, so that nothing shifts; or soon, if that lasts. */
+  async function change(view, wanted, current) {
+    const before = showing.view;
+    await leave();
+    const root = make("div", { class: `view view-${wanted.view}` });
+    const shown = await view.mount(root, about);
+    if (!current()) return;
+    showing = { view, shown };
+    const filled = shown.update(wanted, current);
+    await Promise.race([filled, new Promise((done) => setTimeout(done, 300))]);
+    if (showing.shown !== shown) return;
+    main.replaceChildren(root);
+    if (before) {
+      window.scrollTo(0, 0);
+      main.focus({ preventScroll: true });
+    }
+    await filled;
   }
 
   async function leave() {

@@ -1,7 +1,7 @@
-/* The rows of the network being built: one for each layer, with its numbers, and its fields inside. */
+/* The rows of the network being built: one for each layer, with its numbers and its fields. */
 "use strict";
 
-/* `getState` gives {description, account}; change(description, {rebuilt}) is told of every change. */
+/* `getState` gives {description, account}; change(description, {rebuilt}) hears of every change. */
 Explorer.layerRows = function layerRows(box, about, getState, change) {
   const { make, fill, refill, fields, edited } = Explorer;
   const kinds = new Map(about.kinds.map((kind) => [kind.kind, kind]));
@@ -11,16 +11,17 @@ Explorer.layerRows = function layerRows(box, about, getState, change) {
     const open = new Set(rows.filter((row) => row.element.open).map((row) => row.name));
     const { layers } = getState().description;
     rows = layers.map((layer, index) => row(layer, index));
-    refill(box, make("div.layer-head", { "aria-hidden": "true" }, ["layer", "kind", "shape",
-      "neurons", "parameters"].map((word) => make("span", {}, word))), rows.map((one) => one.element));
+    const heads = ["layer", "kind", "shape", "neurons", "parameters"];
+    refill(box, make("div.layer-head", { "aria-hidden": "true" }, heads.map((word) =>
+      make("span", {}, word))), rows.map((one) => one.element));
     for (const one of rows) if (open.has(one.name)) one.element.open = true;
     if (getState().account) numbers(getState().account);
   }
 
   function row(layer, index) {
     const kind = kinds.get(layer.kind) || { word: layer.kind, fields: [] };
-    const cells = { kind: make("span.kind", {}, kind.word), shape: make("span.shape"), neurons: make("span.right"),
-      parameters: make("span.right") };
+    const cells = { kind: make("span.kind", {}, kind.word), shape: make("span.shape"),
+      neurons: make("span.right"), parameters: make("span.right") };
     const trouble = make("div.trouble");
     const body = make("div.body");
     const name = make("span.name", {}, layer.name);
@@ -45,9 +46,9 @@ Explorer.layerRows = function layerRows(box, about, getState, change) {
 
   function nameField(index, layer) {
     const id = `name-${index}`;
-    return make("div.field", {}, make("label", { for: id }, "name"), make("input", { id, type: "text",
-      value: layer.name, onchange: (event) => change(edited.renamed(getState().description, index,
-        event.target.value), { rebuilt: true }) }));
+    return make("div.field", {}, make("label", { for: id }, "name"), make("input", { id,
+      type: "text", value: layer.name, onchange: (event) => change(edited.renamed(
+        getState().description, index, event.target.value), { rebuilt: true }) }));
   }
 
   function actions(index) {

@@ -20,6 +20,8 @@ Explorer.linked = function linked({ view, parameters }) {
   const { address } = Explorer;
   const { network, stage, text, ...query } = parameters;
   if (view === "network") return address.write("network", [network, stage].filter(Boolean), query);
-  if (view === "number") return address.write("number", [text], network === "paper" ? {} : { network });
+  if (view === "number") {
+    return address.write("number", [text], network === "paper" ? {} : { network });
+  }
   return address.write(view, [], parameters);
 };

@@ -1,4 +1,4 @@
-/* A network taken layer by layer and changed, with its ledger beside it and errors at their layer. */
+/* A network taken layer by layer and changed, its ledger following, errors at their layer. */
 "use strict";
 
 Explorer.views.build = {
@@ -21,9 +21,10 @@ Explorer.views.build = {
     const suffixes = about.formats.read.flatMap((one) => one.suffixes).join();
 
     fill(root, make("h1", {}, "Build"),
-      make("div.row.switches", {}, make("label.small", { for: "build-start" }, "Begin with "), starts,
-        make("label.small", { for: "build-twins" }, twins, " layers that are twins change together")),
-      Explorer.exported ? make("p.needs", {}, ask.missing("api/check").sentence) : null,
+      make("div.row.switches", {}, make("label.small", { for: "build-start" }, "Begin with "),
+        starts, make("label.small", { for: "build-twins" }, twins,
+          " layers that are twins change together")),
+      Explorer.exported ? Explorer.complaint(ask.missing("api/check")) : null,
       notes, drawing, totals, problem,
       make("div.columns.wide-first", {}, make("section", { "aria-label": "Layers" },
         make("h2", {}, "Layers"), rows),
@@ -76,12 +77,12 @@ Explorer.views.build = {
       const { errors } = refusal;
       list.tell(null, errors);
       const elsewhere = errors.filter((one) => one.index === null || one.index === undefined);
-      const count = errors.length - elsewhere.length;
-      refill(problem, count ? make("p.complaint", {}, count === 1 ? "One error, at layer "
-        : `${count} errors, at layers `, [...new Set(errors.filter((one) => !elsewhere.includes(one))
-        .map((one) => one.index))].map((index, at) => [at ? ", " : "", make("button.bare", {
+      const placed = [...new Set(errors.filter((one) => !elsewhere.includes(one))
+        .map((one) => one.index))];
+      const links = placed.map((index, at) => [at ? ", " : "", make("button.bare", {
         type: "button", onclick: () => list.open(index) },
-      (state.description.layers[index] || {}).name || `${index + 1}`)]), ".") : null,
+      (state.description.layers[index] || {}).name || `layer ${index + 1}`)]);
+      refill(problem, placed.length ? make("p.complaint", {}, "Wrong at ", links, ".") : null,
       elsewhere.map((one) => Explorer.complaint({ sentence: one.error })),
       errors.length ? null : Explorer.complaint(refusal));
       totals.classList.add("stale");
@@ -112,16 +113,16 @@ Explorer.views.build = {
         type: "button", title: one.sentence, disabled: Boolean(Explorer.exported)
           || (one.needs_weights && !whole), onclick: () => save(one, whole),
       }, `${one.format} `, make("span.quiet", {}, one.name)))),
-      make("p.small.quiet", {}, whole ? "With its weights."
-        : "A network without weights: formats that hold weights are for checkpoints opened here, unedited."),
+      make("p.small.quiet", {}, whole ? "With its weights." : ["A network without weights; ",
+        "formats that hold weights are for checkpoints opened here and not edited."]),
       make("div.notes", { "aria-live": "polite" }));
     }
 
     async function save({ format }, whole) {
       const told = exports.querySelector(".notes");
       try {
-        const body = whole ? { format, id: state.opened.id } : { format, network: state.description };
-        const response = await ask.post("api/export", body, { whole: true });
+        const what = whole ? { id: state.opened.id } : { network: state.description };
+        const response = await ask.post("api/export", { format, ...what }, { whole: true });
         const kept = JSON.parse(response.headers.get("X-Alexnet-Notes") || "[]");
         await files.save(response, `network${format}`);
         refill(told, make("p.small", {}, `Saved as ${format}.`), kept.length ? make("ul.small", {},

@@ -10,7 +10,7 @@ Explorer.views.compare = {
     const picks = make("div.switches");
     const tables = make("div");
     fill(root, make("h1", {}, "Side by side"),
-      make("p.lead", {}, "The first network is what the others are held against; what differs from it is marked."),
+      make("p.lead", {}, "The others are held against the first network; what differs is marked."),
       picks, tables);
 
     function drawPicks(names) {
@@ -29,8 +29,8 @@ Explorer.views.compare = {
     }
 
     function cell({ text, differs, layer }, network, linked) {
-      const words = layer && linked ? make("a", { href: address.write("network", [network, layer]) }, text)
-        : text;
+      const words = layer && linked
+        ? make("a", { href: address.write("network", [network, layer]) }, text) : text;
       return differs ? make("span.marked", {}, words, make("span.sign", { title: "differs" }, " ≠"))
         : make("span", {}, words);
     }

@@ -14,7 +14,8 @@ Explorer.layerPanel = function layerPanel(network, name, difference = null) {
   const [layer] = layers;
 
   function facts() {
-    return Explorer.scroller(`Numbers of ${stage.name}`, Explorer.table({ unseen: `${stage.name} in numbers` },
+    const label = `${stage.name} in numbers`;
+    return Explorer.scroller(label, Explorer.table({ unseen: label },
       ["what", "value", "how it comes about"], stage.facts.map((fact) => [
         fact.what, make("span.value", {}, fact.value),
         make("span.why", {}, fact.sentence)])));

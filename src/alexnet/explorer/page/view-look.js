@@ -1,4 +1,4 @@
-/* A picture shown to a trained network: what it says, its maps, what a unit sees, and neighbours. */
+/* A picture shown to a trained network: what it says, its maps, what a unit sees, neighbours. */
 "use strict";
 
 Explorer.views.look = {
@@ -19,7 +19,7 @@ Explorer.views.look = {
       layer: state.layer, ...changes });
 
     function drawControls() {
-      const needs = (sentence) => make("p.needs", {}, sentence);
+      const needs = (sentence) => make("p.needs", {}, Explorer.spoken(sentence));
       if (Explorer.exported) {
         refill(controls, needs(ask.missing("api/look").sentence));
         return;
@@ -29,7 +29,8 @@ Explorer.views.look = {
         drop: "Drop a trained checkpoint here" }, about.formats.read.flatMap((one) =>
         one.suffixes).join(), open, { many: true });
       if (!state.id) {
-        refill(controls, needs("Look needs a trained network: name a checkpoint or a run on the command line, or drop one here."), weights);
+        refill(controls, needs("Look needs a trained network: name a run or a checkpoint to "
+          + "`alexnet explore`, or drop one here."), weights);
         return;
       }
       const opened = Explorer.opened.get(state.id);
@@ -69,11 +70,15 @@ Explorer.views.look = {
     function drawSaid(told) {
       const picture = Explorer.shownPicture(told.shown);
       state.shown = picture;
-      refill(said, picture.element, make("div", {}, make("ol.bars", { "aria-label": "Likeliest classes" }, told.classes.map((one) => {
+      const bars = told.classes.map((one) => {
         const bar = make("span.bar", { "aria-hidden": "true" });
         bar.style.width = `${100 * one.probability}%`;
-        return make("li", {}, make("span.class", {}, one.name), make("span.share", {}, one.text), bar);
-      })), make("p.small.quiet", {}, told.sentence)));
+        return make("li", {}, make("span.class", {}, one.name),
+          make("span.share", {}, one.text), bar);
+      });
+      refill(said, picture.element, make("div", {},
+        make("ol.bars", { "aria-label": "Likeliest classes" }, bars),
+        make("p.small.quiet", {}, told.sentence)));
     }
 
     async function drawMaps(current) {

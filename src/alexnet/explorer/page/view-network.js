@@ -104,7 +104,7 @@ Explorer.views.network = {
         }
         refill(heading, `${network.name}`, make("span.quiet.source", {}, network.source));
         refill(panel, Explorer.layerPanel(network, stage, shown.difference));
-        await Explorer.layerClaims(panel, network, stage, current);
+        Explorer.layerClaims(panel, network, stage, current);
       },
     };
   },
@@ -166,7 +166,7 @@ Explorer.ledgerTable = function ledgerTable(network) {
   const facts = network.total_facts.map((fact) => make("div", {}, make("dt", {}, fact.what),
     make("dd", {}, make("b", {}, fact.value), " ", make("span.quiet", {}, fact.sentence))));
   return [make("h2", {}, "The ledger"),
-    Explorer.scroller("The ledger", Explorer.table({ unseen: `${network.name}, layer by layer` }, heads, rows,
+    Explorer.scroller("The ledger", Explorer.table({ unseen: "The ledger" }, heads, rows,
       (index) => (index < network.stages.length
         ? { "data-stage": network.stages[index].name } : { class: "total" }))),
     make("details.sums-of", {}, make("summary", {}, "How the totals come about"),

@@ -9,7 +9,8 @@ Explorer.views.number = {
     const text = make("input", { type: "text", id: "number", size: 16, autocomplete: "off",
       spellcheck: "false", inputmode: "text" });
     const of = make("select", { id: "number-of" }, about.networks.map((one) =>
-      make("option", { value: one.name }, one.name)));
+      make("option", { value: one.name }, one.name)), [...Explorer.opened].map(([id, one]) =>
+      make("option", { value: id }, one.name)));
     const found = make("div.found", { "aria-live": "polite" });
     const printed = make("section.stacked", { "aria-label": "What the paper prints" });
     refill(printed, make("p.quiet", {}, "Holding the paper’s claims against the network …"));
@@ -52,7 +53,7 @@ Explorer.views.number = {
         verdicts.badge(verdict), ` ${count}`));
       refill(printed, make("h2", {}, "What the paper prints, held against the network"),
         make("ul.counts", { "aria-label": told.sentence }, counts),
-        Explorer.scroller("Claims of the paper", Explorer.table("Every printed number and its verdict",
+        Explorer.scroller("Claims of the paper", Explorer.table({ unseen: "Claims of the paper" },
           ["place", "the paper says", "verdict", "what is counted"], told.claims.map((claim) => [
             make("span", { id: `claim-${claim.id}` }, `${claim.id} · ${claim.place}`),
             linked(claim), verdicts.badge(claim.verdict), claim.sentence]))));
@@ -60,8 +61,9 @@ Explorer.views.number = {
 
     /* The claim's words, its longer numbers leading to their readings. */
     function linked(claim) {
-      return claim.says.split(/(?<![\d.,])(\d{1,3}(?:,\d{3})+|\d+ million)(?!\d)/).map((piece, index) =>
-        (index % 2 ? make("a", { href: address.write("number", [clean(piece)]) }, piece) : piece));
+      const long = /(?<![\d.,])(\d{1,3}(?:,\d{3})+|\d+ million)(?!\d)/;
+      const link = (piece) => make("a", { href: address.write("number", [clean(piece)]) }, piece);
+      return claim.says.split(long).map((piece, index) => (index % 2 ? link(piece) : piece));
     }
 
     drawPrinted().catch((refusal) => refill(printed, Explorer.complaint(refusal)));
@@ -79,7 +81,8 @@ Explorer.views.number = {
         }
         refill(found, make("p.quiet", {}, "Looking for readings …"));
         try {
-          const answer = await ask.get(ask.api("api/number", { network: of.value, text: parts[0] }));
+          const answer = await ask.get(ask.api("api/number", { network: of.value,
+            text: parts[0] }));
           if (current()) refill(found, readings(answer));
         } catch (refusal) {
           if (current()) refill(found, Explorer.complaint(refusal));

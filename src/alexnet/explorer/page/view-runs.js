@@ -21,12 +21,13 @@ Explorer.views.runs = {
       const told = await ask.get("api/runs");
       if (!current()) return [];
       if (!told.runs.length) {
-        refill(list, make("p.needs", {}, told.sentence || `No run in ${told.folder} yet.`));
+        refill(list, make("p.needs", {}, Explorer.spoken(told.sentence)));
         return [];
       }
       refill(list, Explorer.scroller("Runs", Explorer.table(`Run folders in ${told.folder}`, ["run",
         "network", "epochs", "precision", "state"], told.runs.map((run) => [
-        make("a", { href: address.write("runs", run.name.split("/")) }, run.name), run.network || "",
+        make("a", { href: address.write("runs", run.name.split("/")) }, run.name),
+        run.network || "",
         run.error ? "" : `${run.epochs} of ${run.planned_epochs}`, run.precision || "",
         run.error ? make("span.marked", {}, run.error) : run.finished ? "finished" : "learning"]),
       (index) => ({ class: told.runs[index].name === chosen ? "chosen" : "" }))));
@@ -54,7 +55,7 @@ Explorer.views.runs = {
 
     function draw(told, rows) {
       const groups = [...new Set(told.series.map((one) => one.group))];
-      refill(curves, make("h2", {}, told.name, " ", make("span.quiet.small", { "aria-live": "polite" },
+      refill(curves, make("h2", {}, told.name, " ", make("span.quiet.small", {},
         `${told.network}; ${told.finished ? "finished" : "learning"}`)),
       make("div.columns", {}, groups.map((group) => {
         const series = told.series.filter((one) => one.group === group);

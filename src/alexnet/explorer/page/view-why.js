@@ -25,8 +25,8 @@ Explorer.views.why = {
         ? Explorer.exported.windows[name] : null;
       const [least, most] = values ? [0, values.length - 1] : limits[name];
       const shown = make("output", { for: `why-${name}` });
-      const input = make("input", { type: "range", id: `why-${name}`, min: least, max: most, step: 1,
-        oninput: moved });
+      const input = make("input", { type: "range", id: `why-${name}`, min: least, max: most,
+        step: 1, oninput: moved });
       sliders[name] = {
         get: () => (values ? values[Number(input.value)] : Number(input.value)),
         set: (value) => {
@@ -36,7 +36,8 @@ Explorer.views.why = {
           input.setAttribute("aria-valuetext", `${value}${unit && " pixels"}`);
         },
       };
-      return make("div.slider", {}, make("label", { for: `why-${name}` }, words[name]), shown, input);
+      return make("div.slider", {}, make("label", { for: `why-${name}` }, words[name]), shown,
+        input);
     }
 
     const names = Object.keys(words);
@@ -74,10 +75,12 @@ Explorer.views.why = {
 
     /* The answers that there are, each with who gives it; the chosen rule's is marked. */
     function drawAnswers(answer, own) {
-      refill(question, "A window of ", make("b", {}, answer.kernel), " pixels moves along a side of ",
-        make("b", {}, answer.input), ` in steps of ${answer.stride}${answer.padding
-          ? `, with ${answer.padding} pixels of padding at either end` : ""}. How many places does `,
-        "it take? That depends on what is done at the far edge:");
+      const padding = answer.padding
+        ? `, with ${answer.padding} pixels of padding at either end` : "";
+      refill(question, "A window of ", make("b", {}, answer.kernel),
+        " pixels moves along a side of ", make("b", {}, answer.input),
+        ` in steps of ${answer.stride}${padding}. How many places does it take? `,
+        "That depends on what is done at the far edge:");
       refill(answers, answer.answers.map(({ outputs }) => {
         const who = answer.traditions.filter((one) => one.outputs === outputs);
         const first = who.includes(own) ? own : who[0];
@@ -95,7 +98,8 @@ Explorer.views.why = {
       const [from, to] = own.last;
       return make("dl.sums", {},
         pair("the picture", `${answer.input} pixels`, "numbered from 0"),
-        pair("first window", `from ${own.first}`, own.before ? `${own.before} of padding read` : ""),
+        pair("first window", `from ${own.first}`,
+          own.before ? `${own.before} of padding read` : ""),
         pair("last window", `${from} to ${to}`, "its end not included"),
         pair("over the edge", own.over, own.over ? "pixels, read as zeros or left out" : ""),
         pair("never read", own.unused, own.unused ? "pixels at the far edge" : ""),
@@ -111,8 +115,9 @@ Explorer.views.why = {
       refill(picture, own.refused ? null : [
         make("p.formula.big", {}, make("b", {}, own.outputs), ` = ${own.sentence}`,
           make("span.quiet.small", {}, own.title)),
-        windows.figure({ beside: sums(answer, own), input: answer.input, kernel: answer.kernel, stride: answer.stride,
-          side: own }, own.edge ? `Here ${own.edge}.` : "Here every pixel is read.")]);
+        windows.figure({ beside: sums(answer, own), input: answer.input, kernel: answer.kernel,
+          stride: answer.stride, side: own },
+        own.edge ? `Here ${own.edge}.` : "Here every pixel is read.")]);
       const rows = answer.traditions.map((one) => [
         make("a", { href: here({ rule: one.rule, operation: one.operation }) }, one.title),
         one.refused ? "–" : make("b", {}, one.outputs),
@@ -154,8 +159,8 @@ Explorer.views.why = {
 
 /* Who they are, in few words: a tradition that answers alike for both operations is named once. */
 Explorer.whose = function whose(traditions) {
-  const [name, both] = [(one) => one.title.split(": ")[0], (one) => traditions.filter((other) =>
-    other.rule === one.rule).length > 1];
-  return [...new Set(traditions.map((one) => (both(one) ? name(one) : one.title.replace(": ", " "))))]
-    .join(" · ");
+  const both = (one) => traditions.filter((other) => other.rule === one.rule).length > 1;
+  const names = traditions.map((one) =>
+    (both(one) ? one.title.split(": ")[0] : one.title.replace(": ", " ")));
+  return [...new Set(names)].join(" · ");
 };

@@ -29,7 +29,8 @@ Explorer.windows = (() => {
     const height = top + lanes * LANE;
     const band = (name, from, to) => (to > from ? make(`svg:rect.${name}`, {
       x: x(from), y: 22, width: x(to) - x(from), height: 12 }) : null);
-    const edge = (pixel) => make("svg:line.edge", { x1: x(pixel), x2: x(pixel), y1: 18, y2: height });
+    const edge = (pixel) => make("svg:line.edge", { x1: x(pixel), x2: x(pixel), y1: 18,
+      y2: height });
     return make("svg:svg.strip", { viewBox: `-2 0 ${width + 4} ${height + 2}`, width: width + 4,
       height: height + 2, role: "img", "aria-label": label },
     band("pixels", 0, input), band("beyond", near, 0), band("beyond", input, far),
@@ -78,8 +79,8 @@ Explorer.windows = (() => {
       make("div.whole", {}, strip(question, `All windows along one side: ${words}`)),
       make("div.far", {}, corner(question, `The far corner, pixel by pixel: ${words}`),
         question.beside),
-      make("figcaption", {}, "Above, one side of the picture and every window on it; below, the far ",
-        "corner, pixel by pixel, with the last three windows of the last row. ",
+      make("figcaption", {}, "Above, one side of the picture and every window on it; below, the ",
+        "far corner, pixel by pixel, with the last three windows of the last row. ",
         make("b", {}, words)));
   }
 
