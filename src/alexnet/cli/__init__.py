@@ -19,6 +19,7 @@ from alexnet.cli import (
     bench,
     convert,
     draw,
+    explore,
     features,
     judge,
     learn,
@@ -68,6 +69,7 @@ draw.add(app)
 convert.add(app)
 bench.add(app)
 plan.add(app)
+explore.add(app)
 
 
 def run(arguments: list[str] | None = None) -> None:

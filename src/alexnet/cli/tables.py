@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from alexnet.network.edit import with_rule
-from alexnet.network.ledger import Ledger, Row, Stage, ledger
+from alexnet.network.facts import facts, stage_shape
+from alexnet.network.ledger import Ledger, Row, Stage
 from alexnet.network.memory import TrainingMemory, training_memory
 from alexnet.network.shapes import text
 from alexnet.network.sizes import RULES
-from alexnet.network.spec import Network, NetworkError
+from alexnet.network.spec import Network
+from alexnet.network.traditions import traditions
 from alexnet.terminal import Table
 
 
@@ -41,12 +42,6 @@ def ledger_table(account: Ledger) -> Table:
         ),
         notes=_notes(account),
     )
-
-
-def stage_shape(stage: Stage) -> str:
-    """A stage's output, twins as 2 × 48×55×55."""
-    shape = text(stage.rows[0].shape)
-    return shape if len(stage.rows) == 1 else f"{len(stage.rows)} × {shape}"
 
 
 def _stage_cells(stage: Stage) -> tuple[str, ...]:
@@ -91,24 +86,21 @@ def _notes(account: Ledger) -> list[str]:
 
 def rules_table(network: Network) -> Table:
     """The sides of every windowed stage under each tradition, and where they part."""
-    accounts = {rule: _ledger_under(network, rule) for rule in RULES}
-    rows: list[tuple[str, ...]] = []
-    for stage in ledger(network).stages:
-        first = stage.rows[0].name
-        if not network.placed[first].sides:
-            continue
-        own = text(network.shape(first))
-        sides = [
-            "–" if isinstance(account, str) else text(account.network.shape(first))
-            for account in accounts.values()
-        ]
-        parts = "" if set(sides) == {own} else "≠"
-        rows.append((stage.name, own, *sides, parts))
+    found = traditions(network)
+    rows: list[tuple[str, ...]] = [
+        (
+            each.stage,
+            text(each.own),
+            *("–" if shape is None else text(shape) for shape in each.under.values()),
+            "≠" if each.parts else "",
+        )
+        for each in found.sides
+    ]
     totals = [
         ("–", "–") if isinstance(a, str) else (f"{a.total.neurons:,}", f"{a.total.parameters:,}")
-        for a in accounts.values()
+        for a in found.accounts.values()
     ]
-    sums = ledger(network).total
+    sums = found.own.total
     rows.append(("neurons", f"{sums.neurons:,}", *(n for n, _ in totals), ""))
     rows.append(("parameters", f"{sums.parameters:,}", *(p for _, p in totals), ""))
     return Table(
@@ -117,24 +109,17 @@ def rules_table(network: Network) -> Table:
         dispensable=("its own", "parts", "valid"),
         rows=rows,
         notes=[
-            f"{rule}: {account}" for rule, account in accounts.items() if isinstance(account, str)
+            f"{rule}: {account}"
+            for rule, account in found.accounts.items()
+            if isinstance(account, str)
         ],
     )
-
-
-def _ledger_under(network: Network, rule: str) -> Ledger | str:
-    """The ledger under another rule, or the sentence why the network does not fit under it."""
-    try:
-        return ledger(with_rule(network, rule))  # type: ignore[arg-type]
-    except NetworkError as error:
-        return str(error)
 
 
 def rules_tree(network: Network) -> dict[str, object]:
     """`rules_table` as JSON: per rule every windowed layer's output and the totals, or why none."""
     found: dict[str, object] = {}
-    for rule in RULES:
-        account = _ledger_under(network, rule)
+    for rule, account in traditions(network).accounts.items():
         if isinstance(account, str):
             found[rule] = {"does_not_fit": account}
             continue
@@ -173,80 +158,9 @@ def memory_table(network: Network, batch_size: int) -> Table:
 
 def story_table(account: Ledger, rows: tuple[Row, ...], name: str) -> Table:
     """One layer's numbers, each with its sentence; twins' sums are written as so many times one."""
-    network, first, twins = account.network, rows[0], len(rows)
-    times = f"{twins} × " if twins > 1 else ""
-    cells = [
-        ("kind", first.kind, network[first.name].source),
-        ("reads", ", ".join(f"{r} {text(network.shape(r))}" for r in first.reads) or "–", ""),
-        *_window_cells(network, first),
-        *_connection_cells(network, first),
-        ("output", times + text(first.shape), first.why["output_shape"]),
-    ]
-    for label, count, key in (
-        ("neurons", first.neurons, "neurons"),
-        ("weights", first.weights, "weights"),
-        ("biases", first.biases, "biases"),
-        ("unshared", first.connections, "connections"),
-        ("multiply-adds", first.multiply_adds, "multiply_adds"),
-    ):
-        cells.append((label, f"{count * twins:,}", times + first.why[key]))
-    cells.append(("parameters", f"{first.parameters * twins:,}", "weights + biases"))
-    cells.append(
-        ("activations", f"{first.activation_bytes * twins:,} bytes", "4 bytes a number, a picture")
-    )
-    if first.receptive_field:
-        field = first.receptive_field
-        place = field.sentence
-        if field.jump:  # 0: every unit may see the whole picture
-            place += f"; every {field.jump} pixels from pixel {field.start}"
-        cells.append(("field", str(field.size), place))
-    towers = f" (towers {', '.join(str(r.tower) for r in rows)})" if twins > 1 else ""
+    towers = f" (towers {', '.join(str(r.tower) for r in rows)})" if len(rows) > 1 else ""
     return Table(
-        title=f"{name} of {network.name}{towers}",
+        title=f"{name} of {account.network.name}{towers}",
         columns=("what", "value", "how it comes about"),
-        rows=cells,
+        rows=[(fact.what, fact.value, fact.sentence) for fact in facts(account, rows)],
     )
-
-
-def _window_cells(network: Network, row: Row) -> list[tuple[str, str, str]]:
-    """How the windows lie over each input: size, stride, what they read beyond the far edge."""
-    from alexnet.network.layers import AveragePool, Conv, Local, MaxPool, RandomPool
-
-    layer = network[row.name]
-    match layer:
-        case Conv() | Local():
-            windows = [(k.size, k.stride, k.padding) for k in layer.kernels]
-        case MaxPool() | AveragePool() | RandomPool():
-            windows = [(layer.window.size, layer.window.stride, layer.window.padding)]
-        case _:
-            return []
-    cells: list[tuple[str, str, str]] = []
-    sides = network.placed[row.name].sides
-    for (size, stride, padding), (rows, _) in zip(windows, sides, strict=True):
-        value = f"{size}×{size}, stride {stride}, padding {padding}"
-        if rows.after > padding:
-            edge = f"the last window reaches {rows.after} pixels beyond the far edge"
-        elif rows.after < 0:
-            edge = f"the last {-rows.after} pixels are never read"
-        else:
-            edge = f"{rows.before} pixels of padding before, {rows.after} after"
-        cells.append(("window", value, f"rule {layer.rule}: {edge}"))
-    return cells
-
-
-def _connection_cells(network: Network, row: Row) -> list[tuple[str, str, str]]:
-    """Which maps the groups see, where they were chosen one by one."""
-    from alexnet.network.layers import Conv, Local
-
-    layer = network[row.name]
-    cells: list[tuple[str, str, str]] = []
-    for read, kernel in (
-        zip(layer.reads, layer.kernels, strict=True) if isinstance(layer, Conv | Local) else ()
-    ):
-        if kernel.connections:
-            each = len(kernel.connections) // kernel.groups
-            value = f"{kernel.groups} × {each} of {network.shape(read)[0]}"
-            shown = ", ".join(map(str, kernel.connections[:8]))
-            more = " …" if len(kernel.connections) > 8 else ""
-            cells.append(("connections", value, f"maps of {read}, group by group: {shown}{more}"))
-    return cells

@@ -1,0 +1,117 @@
+"""The server on a port of this machine, and the browser that looks at it."""
+
+from __future__ import annotations
+
+import ipaddress
+import secrets
+import socket
+import threading
+import webbrowser
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from alexnet.explorer.answers import Desk
+from alexnet.explorer.guard import LOOPBACK
+from alexnet.explorer.server import create_app
+
+
+class ServeError(ValueError):
+    """An address that cannot be served on: names it, and what would be right."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where the server listens.
+
+    Attributes:
+        listening: the bound socket.
+        host: as it was asked for.
+        token: what every request must bring; None on loopback.
+    """
+
+    listening: socket.socket
+    host: str
+    token: str | None
+
+    @property
+    def address(self) -> str:
+        """What a browser opens, token and all."""
+        port = self.listening.getsockname()[1]
+        name = "127.0.0.1" if self.host in ("0.0.0.0", "") else self.host
+        shown = f"[{name}]" if ":" in name else name
+        return f"http://{shown}:{port}/" + (f"?token={self.token}" if self.token else "")
+
+
+def place(host: str, port: int) -> Place:
+    """Binds an address; elsewhere than on loopback with a token.
+
+    Args:
+        host: a name or number of this machine.
+        port: 0 for any that is free.
+
+    Raises:
+        ServeError: it cannot be bound.
+    """
+    token = None if is_loopback(host) else secrets.token_urlsafe(24)
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listening = socket.socket(family, socket.SOCK_STREAM)
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listening.bind((host, port))
+    except (OSError, OverflowError) as error:
+        listening.close()
+        said = getattr(error, "strerror", None) or str(error)
+        raise ServeError(
+            f"{host}:{port}: cannot be served on ({said.lower()}); leave out --port for a free one"
+        ) from None
+    listening.listen(2048)
+    return Place(listening, host, token)
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine can reach it."""
+    if host in LOOPBACK:
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def serve(desk: Desk, at: Place, *, browser: bool, say: Callable[[str], None]) -> None:
+    """Serves until it is interrupted.
+
+    Args:
+        desk: what it answers.
+        at: where.
+        browser: whether one is opened.
+        say: told the address when the server answers.
+    """
+    import uvicorn
+
+    app = create_app(desk, hosts=(*LOOPBACK, at.host.lower()), token=at.token)
+    server = uvicorn.Server(
+        uvicorn.Config(
+            app,
+            log_level="warning",
+            access_log=False,
+            server_header=False,
+            ws="none",
+            timeout_graceful_shutdown=3,
+        )  # fmt: skip
+    )
+    say(at.address)
+    if browser:
+        threading.Thread(target=_open_when_started, args=(server, at.address), daemon=True).start()
+    with at.listening:
+        server.run(sockets=[at.listening])
+
+
+def _open_when_started(server, address: str) -> None:  # noqa: ANN001
+    """Opens the browser when the server answers."""
+    waiting = threading.Event()
+    for _ in range(200):
+        if server.started:
+            webbrowser.open(address)
+            return
+        waiting.wait(0.05)

@@ -1,0 +1,51 @@
+"""Curves of run folders, and one that grows while it is looked at."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+from explorer.watched import shoot, where, words
+
+
+def test_a_finished_run_is_drawn_with_its_last_values(visit, runs_folder: Path) -> None:
+    page = visit("#/runs/small")
+    page.wait_for_selector(".plot polyline")
+    rows = [
+        json.loads(line)
+        for line in (runs_folder / "small" / "metrics.jsonl").read_text().splitlines()
+    ]
+    last = [row for row in rows if row["kind"] == "epoch"][-1]
+    assert f"training loss {float(f'{last["train_loss"]:.4g}'):g}" in words(
+        page, ".legend >> nth=0"
+    )
+    assert "finished" in words(page, ".curves-of h2")
+    assert where(page) == "#/runs/small"
+
+
+def test_a_run_that_learns_is_followed(visit, runs_folder: Path) -> None:
+    run = runs_folder / "live"
+    shutil.copytree(runs_folder / "small", run)
+    rows = (run / "metrics.jsonl").read_text().splitlines()
+    epochs = [i for i, row in enumerate(rows) if json.loads(row)["kind"] == "epoch"]
+    (run / "metrics.jsonl").write_text("\n".join(rows[: epochs[0] + 1]) + "\n")
+    shutil.rmtree(run / "checkpoints")
+    try:
+        page = visit("#/runs/live")
+        page.wait_for_selector(".curves .plot")
+        assert "learning" in words(page, ".curves-of h2")
+        (run / "metrics.jsonl").write_text("\n".join(rows[: epochs[-1] + 1]) + "\n")
+        page.wait_for_function(
+            "(n) => document.querySelector('.plot polyline').points.numberOfItems === n",
+            arg=len(epochs),
+        )
+        shoot(page, "runs-live")
+    finally:
+        shutil.rmtree(run)
+
+
+def test_a_run_that_is_not_there_is_told(visit) -> None:
+    page = visit("#/runs/lost")
+    page.wait_for_selector(".complaint")
+    assert "lost" in words(page, ".complaint")
