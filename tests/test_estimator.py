@@ -61,7 +61,7 @@ def small(**settings: Any) -> AlexNetClassifier:
 
 
 def on_rows() -> AlexNetClassifier:
-    return small(recipe=FLAT, image_shape="fill", epochs=10)
+    return small(recipe=FLAT, image_shape="fill", epochs=6)
 
 
 CHECKS = [check for _, check in estimator_checks_generator(on_rows())]

