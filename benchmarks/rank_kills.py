@@ -148,7 +148,7 @@ def write_rows(work: Path) -> None:
     cells["equal"] = f"{counts.equal:,}"
     cells["anything else"] = f"{len(counts.wrong):,}"
     record(
-        "28-rank-kills",
+        "32-rank-kills",
         title="Two processes that learn together, one of them or the launcher killed (SIGKILL)",
         command="python benchmarks/rank_kills.py run|record WORK",
         wanted="50 kills; every end equal to an undisturbed one's",
