@@ -29,7 +29,7 @@ from pathlib import Path
 from kills import Counts, ended, fresh, runs_differ
 from results import record
 
-WORDS = ["train", "digits", "--set", "epochs=12", "--save-steps", "20", "--processes", "2"]
+WORDS = ["train", "digits", "--set", "epochs=5", "--save-steps", "20", "--processes", "2"]
 PATIENCE = 600
 """Seconds after which a run that was left alone counts as hanging, however busy the machine."""
 
