@@ -26,10 +26,13 @@ from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
-from kills import PATIENCE, Counts, ended, fresh, runs_differ
+from kills import Counts, ended, fresh, runs_differ
 from results import record
 
-WORDS = ["train", "digits", "--set", "epochs=12", "--save-steps", "20", "--processes", "2"]
+WORDS = ["train", "digits", "--set", "epochs=5", "--save-steps", "20", "--processes", "2"]
+PATIENCE = 600
+"""Seconds after which a run that was left alone counts as hanging, however busy the machine."""
+
 VICTIMS = ("rank 0", "rank 1", "launcher")
 STARTED, LEARNING = "while starting", "while learning"
 
@@ -148,7 +151,7 @@ def write_rows(work: Path) -> None:
     cells["equal"] = f"{counts.equal:,}"
     cells["anything else"] = f"{len(counts.wrong):,}"
     record(
-        "28-rank-kills",
+        "32-rank-kills",
         title="Two processes that learn together, one of them or the launcher killed (SIGKILL)",
         command="python benchmarks/rank_kills.py run|record WORK",
         wanted="50 kills; every end equal to an undisturbed one's",

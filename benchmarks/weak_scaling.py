@@ -1,10 +1,11 @@
 """Two processes on two cores at twice the batch, against one on one: how many times the images.
 
-    python benchmarks/weak_scaling.py [--pairs 5] [--steps 12] [--batch 128] [--record]
+    python benchmarks/weak_scaling.py [--rounds 5] [--steps 12] [--batch 128] [--record]
 
 Network `80sec`, steps as a run makes them. Every process is bound to a core of its own, with all of
 its threads; the processes are torchrun's. What they send in a step is counted, and held against the
-ledger's count of parameters. Nothing else should run on the machine.
+ledger's count of parameters. Beside them two processes that share nothing are timed, each at one's
+batch: what the machine itself gives. Nothing else should run on it; some two minutes.
 """
 
 from __future__ import annotations
@@ -49,14 +50,16 @@ def learner_of(batch: int, group: Any) -> Any:
     return make_learner(network, pictures, own, None, cpu, "fp32", silent, group, 1)
 
 
-def work(batch: int, steps: int) -> None:
-    """What each process does; that of rank 0 prints what came of it."""
+def work(batch: int, steps: int, apart: bool) -> None:
+    """What each process does, apart from the others or with them; that of rank 0 prints what came
+    of it.
+    """
     cores = sorted(os.sched_getaffinity(0))
     os.sched_setaffinity(0, {cores[int(os.environ["LOCAL_RANK"])]})  # before torch has threads
     import torch.distributed as dist
     from torch.distributed.algorithms.ddp_comm_hooks.default_hooks import allreduce_hook
 
-    from alexnet.training.distributed import joined, ranks_of
+    from alexnet.training.distributed import ALONE, joined, ranks_of
     from alexnet.training.progress import Progress
 
     sent: list[int] = []
@@ -66,19 +69,23 @@ def work(batch: int, steps: int) -> None:
         return allreduce_hook(dist.group.WORLD, bucket)  # what is done without a hook
 
     with joined(ranks_of(os.environ)) as group:
-        learner = learner_of(batch, group)
+        learner = learner_of(batch, ALONE if apart else group)
         progress, order = Progress(pictures="noise"), learner.batches.order(0)
-        if not group.alone:
+        if not learner.group.alone:
             learner.step(progress, order)  # its rates say which arrays are sent
             sending = learner.sharing.distributed()
             sending.register_comm_hook(None, lambda _, bucket: counted(bucket))
         seconds: list[float] = []
         for number in range(WARM_UP + steps):
+            if number == WARM_UP:
+                group.sum(0)  # all begin at once
             sent.clear()
             began = time.perf_counter()
             learner.step(replace(progress, step=number % learner.batches.steps), order)
+            learner.group.any(False, False)  # whether to stop, as the loop asks
             seconds.append(time.perf_counter() - began)
         speed = batch / statistics.median(seconds[WARM_UP:])
+        speed = sum(group.gather(speed)) if apart else speed
         bytes_, network = sum(sent), learner.module.network
     if group.leads:
         from alexnet.network.ledger import ledger
@@ -87,9 +94,10 @@ def work(batch: int, steps: int) -> None:
         print(json.dumps({"speed": speed, "bytes": bytes_, "parameters": held}))
 
 
-def measured(processes: int, batch: int, steps: int) -> Any:
+def measured(processes: int, batch: int, steps: int, *, apart: bool = False) -> Any:
     engine = [sys.executable, "-m", "torch.distributed.run", "--standalone"]
     words = [f"--nproc-per-node={processes}", str(Path(__file__)), "work", str(batch), str(steps)]
+    words += ["apart"] * apart
     environment = os.environ | {"OMP_NUM_THREADS": "1"}
     done = subprocess.run(
         [*engine, *words], env=environment, stdout=subprocess.PIPE, text=True, check=True
@@ -104,40 +112,45 @@ def spread(values: Sequence[float], digits: int = 0) -> str:
 
 def main() -> None:
     if sys.argv[1:2] == ["work"]:
-        work(int(sys.argv[2]), int(sys.argv[3]))
+        work(int(sys.argv[2]), int(sys.argv[3]), sys.argv[4:] == ["apart"])
         return
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--pairs", type=int, default=5)
+    parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--steps", type=int, default=12)
     parser.add_argument("--batch", type=int, default=128)
     parser.add_argument("--record", action="store_true", help="write docs/results")
     given = parser.parse_args()
-    pairs: list[tuple[Any, Any]] = []
-    for number in range(given.pairs):
+    rounds: list[tuple[Any, Any, Any]] = []
+    for number in range(given.rounds):
         one = measured(1, given.batch, given.steps)
         two = measured(2, 2 * given.batch, given.steps)
         assert two["bytes"] == 4 * two["parameters"], f"{two} is not 4 bytes a parameter"
-        pairs.append((one, two))
-        print(f"{number + 1}: {one['speed']:.0f} and {two['speed']:.0f} images/s", flush=True)
-    ones, twos = ([pair[place]["speed"] for pair in pairs] for place in (0, 1))
+        most = measured(2, given.batch, given.steps, apart=True)
+        rounds.append((one, two, most))
+        speeds = ", ".join(f"{each['speed']:,.0f}" for each in rounds[-1])
+        print(f"{number + 1}: one, two together, two apart: {speeds} images/s", flush=True)
+    ones, twos, apart = ([each[place]["speed"] for each in rounds] for place in range(3))
     ratios = [two / one for one, two in zip(ones, twos, strict=True)]
+    limits = [most / one for one, most in zip(ones, apart, strict=True)]
     cells = {
         f"one core, batch {given.batch}, images/s": spread(ones),
-        f"two, batch {2 * given.batch}": spread(twos),
-        "bytes a process gives a step": f"{pairs[0][1]['bytes']:,}",
-        "ledger's parameters": f"{pairs[0][1]['parameters']:,}",
-        "times the images": spread(ratios, 2),
+        f"two together, batch {2 * given.batch}": spread(twos),
+        f"two apart, batch {given.batch} each": spread(apart),
+        "bytes a process gives a step": f"{rounds[0][1]['bytes']:,}",
+        "ledger's parameters": f"{rounds[0][1]['parameters']:,}",
+        "apart, times the images": spread(limits, 2),
+        "together, times the images": spread(ratios, 2),
     }
     print(cells)
     if given.record:
         record(
-            "29-weak-scaling",
+            "33-weak-scaling",
             title="Two processes on two cores at twice the batch, against one on one",
             command="python benchmarks/weak_scaling.py --record",
             wanted="at least 1.7 times the images",
             columns=list(cells),
             rows=[list(cells.values())],
-            remark=f"Medians of {given.pairs} pairs, least to most in brackets, of {given.steps} "
+            remark=f"Medians of {given.rounds} rounds, least to most in brackets, of {given.steps} "
             f"steps each; network `{NETWORK}`, fp32, gloo; every process bound to one core.",
         )
 

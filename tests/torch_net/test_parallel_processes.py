@@ -146,12 +146,12 @@ def refused(call: Any, *given: Any, **more: Any) -> str:
 
 @pytest.fixture(scope="module")
 def two() -> list[list[Any]]:
-    return together(2, all_heard, OF_TWO)
+    return together(2, all_heard, OF_TWO, timeout=120)
 
 
 @pytest.fixture(scope="module")
 def three() -> list[list[Any]]:
-    return together(3, all_heard, OF_THREE)
+    return together(3, all_heard, OF_THREE, timeout=120)
 
 
 def of(case: Case, cases: list[Case], answers: list[list[Any]]) -> list[Heard]:

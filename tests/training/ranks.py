@@ -14,6 +14,9 @@ import torch
 
 from alexnet.training.distributed import joined, ranks_of
 
+IMPORTED = ["pytest", "hypothesis", "torch.nn.parallel", "alexnet.training.loop", "training.runs"]
+"""What all processes have from the one that they are forked from, which has no threads."""
+
 PATIENCE = 150
 """Seconds after which processes that have not answered count as hanging."""
 
@@ -24,7 +27,8 @@ def together(
     """What `work(group, *given)` gives in each of `count` processes, by rank; an exception is
     given as it is. A process that ended without an answer gives its exit code.
     """
-    context, port = multiprocessing.get_context("spawn"), free_port()
+    context, port = multiprocessing.get_context("forkserver"), free_port()
+    context.set_forkserver_preload(IMPORTED)
     ready = context.Barrier(count)  # so that no timeout is spent on imports
     pipes = [context.Pipe(duplex=False) for _ in range(count)]
     processes = [

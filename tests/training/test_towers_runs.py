@@ -86,7 +86,7 @@ def two(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[list[Any]]
     go(ALONE, path / "alone", "data")
     for split in SPLITS:
         go(ALONE, path / f"ended as {split}", "data", steps=4)
-    return path, together(2, runs, path)
+    return path, together(2, runs, path, timeout=120)
 
 
 def test_processes_agree_on_what_came_of_it(two: tuple[Path, list[list[Any]]]) -> None:

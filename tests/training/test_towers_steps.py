@@ -142,7 +142,7 @@ def assert_learned(found: Arrays | None, expected: Arrays, name: str) -> None:
 def test_a_split_network_learns_what_the_whole_one_does(
     count: int, names: list[str], alone: dict[str, Arrays]
 ) -> None:
-    answers = together(count, all_learned, names)
+    answers = together(count, all_learned, names, timeout=120)
     assert [type(answer) for answer in answers] == [dict] * count
     for name in names:
         assert_learned(answers[0][name], alone[name], name)

@@ -129,10 +129,9 @@ def train(
         intervals: how often things are written down.
         device: where the network runs.
         precision: of the arithmetic in a step; a run goes on in the one that it was begun in.
-        group: the processes that learn together and all call this alike; they share every batch,
-            and rank 0 alone reports and touches `folder`. The steps are one process's but for
-            rounding; so they are with `parts`, into which each divides its share.
-        split: what the processes divide among them; a run may go on with another, or with none.
+        group: the processes that learn together and all call this alike; rank 0 alone reports and
+            touches `folder`. The steps are one process's but for rounding.
+        parts, split: into which each divides its pictures of a batch; what all divide among them.
         clock: seconds, for speeds.
 
     Raises:
@@ -151,8 +150,7 @@ def train(
         begin = (newest or start, own_device(device, group), precision, report, group, parts, split)
         learner = make_learner(learned, pictures, recipe, *begin)
         check_fit(learner, validation, test)
-    room = learner.room() if group.leads else {}
-    with BackgroundSaving(RunFolder(folder), room) as saving:
+    with BackgroundSaving(RunFolder(folder), learner.room() if group.leads else {}) as saving:
         run = _Run(learner, saving, folder, validation, test, report, stop, clock, intervals)
         check_alike(run.progress.pictures, group)
         if resume:
