@@ -194,8 +194,8 @@ def _check_order(
         for name in node.inputs:
             if name and name not in known:
                 raise FormatError(
-                    f"{path}: {node.called} reads '{name}', which nothing before it makes; nodes must"
-                    " stand in the order in which they read one another"
+                    f"{path}: {node.called} reads '{name}', which nothing before it makes; nodes"
+                    " must stand in the order in which they read one another"
                 )
         for name in node.outputs:
             if name in known:

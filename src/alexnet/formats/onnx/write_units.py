@@ -160,12 +160,16 @@ def write_norm_across(graph: Graph, layer: CrossMapNorm) -> None:
 
 
 def _neighbours(layer: CrossMapNorm, channels: int) -> np.ndarray:
+    return neighbours(channels, layer.size, layer.groups, layer.blocked)
+
+
+def neighbours(channels: int, size: int, groups: int, blocked: bool) -> np.ndarray:
     """1 where a map (first side) sums over another of its set (second side), as 1×1 filters."""
-    share = channels // layer.groups
+    share = channels // groups
     own, other = np.arange(share)[:, None], np.arange(share)[None, :]
-    if layer.blocked:
-        near = own // layer.size == other // layer.size
+    if blocked:
+        near = own // size == other // size
     else:
-        first = own - layer.size // 2
-        near = (other >= first) & (other < first + layer.size)
-    return np.tile(near.astype(np.float32), (layer.groups, 1))[:, :, None, None]
+        first = own - size // 2
+        near = (other >= first) & (other < first + size)
+    return np.tile(near.astype(np.float32), (groups, 1))[:, :, None, None]
