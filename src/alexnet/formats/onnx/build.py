@@ -54,6 +54,7 @@ class Build:
         values: what the names stand for.
         layers, shapes: ours by name, in order.
         learned: their arrays by name.
+        wanted: what layers are called in the file.
         prepared: what was done to the picture that the first layer reads.
         notes: what a network cannot hold.
     """
@@ -66,6 +67,7 @@ class Build:
     layers: dict[str, Layer] = field(default_factory=dict[str, Layer])
     shapes: dict[str, Shape] = field(default_factory=dict[str, Shape])
     learned: dict[str, Tensor] = field(default_factory=dict[str, Tensor])
+    wanted: dict[str, str] = field(default_factory=dict[str, str])
     prepared: Prepared | None = None
     notes: Notes = field(default_factory=Notes)
 
@@ -208,9 +210,15 @@ class Build:
         name, number = lawful, 2
         while name in self.layers:
             name, number = f"{lawful}_{number}", number + 1
-        if name != wanted:
-            self.notes.group("names that are not so here", f"'{shown(wanted)}' is {name}")
+        self.wanted[name] = wanted
         return name
+
+    def note_names(self) -> None:
+        """Says which names are not as in the file."""
+        for name in self.layers:
+            if self.wanted[name] != name:
+                wanted = shown(self.wanted[name])
+                self.notes.group("names that are not so here", f"'{wanted}' is {name}")
 
     def error(self, node: Node, sentence: str) -> FormatError:
         """A FormatError that names the file and the node."""

@@ -10,6 +10,7 @@ from dataclasses import replace
 from alexnet.formats.onnx.build import Build, decimal
 from alexnet.formats.onnx.model import Node
 from alexnet.formats.onnx.read_constants import normal_axis
+from alexnet.formats.onnx.read_parts import join_parts
 from alexnet.formats.onnx.values import Value
 from alexnet.network.layers import (
     Activation,
@@ -173,6 +174,8 @@ def summed(node: Node, build: Build) -> None:
     if node.operator == "Sub":
         coefficients[1] = -1.0
     _check_same(node, build, values)
+    if node.operator in ("Sum", "Add") and join_parts(node, build, values):
+        return
     layer = ElementwiseSum(**build.common(node, *values), coefficients=tuple(coefficients))
     keep(node, build, values[0], layer)
 

@@ -188,6 +188,9 @@ def max_pool(node: Node, build: Build) -> None:
             raise build.error(
                 node, f"takes the largest of a map padded with {value.fill:g}; padding is nothing"
             )
+    if _covers(node, build, value):
+        add_whole(node, build, value, largest=True, view=None)
+        return
     found, _ = laid(node, build, value, "pool")
     window = Window(
         size=found.size, stride=found.stride, padding=found.padding, outputs=found.outputs
@@ -198,6 +201,9 @@ def max_pool(node: Node, build: Build) -> None:
 def average_pool(node: Node, build: Build) -> None:
     """AveragePool; by what it divides depends on count_include_pad and on what is padding."""
     value = _pooled(node, build)
+    if _covers(node, build, value) and not build.integer(node, "count_include_pad", 0):
+        add_whole(node, build, value, largest=False, view=None)
+        return
     found, sides = laid(node, build, value, "pool")
     if value.spans is not None and value.fill != 0:
         raise build.error(node, f"averages a map padded with {value.fill:g}; 0 is read")
@@ -237,6 +243,15 @@ def _divisor(
     ):
         raise build.error(node, "averages over more padding behind the map than before it")
     return "padded"
+
+
+def _covers(node: Node, build: Build, value: Value) -> bool:
+    """Whether one window holds the whole of a map and more, which no window of ours does."""
+    size, stride = square(node, build, "kernel_shape", 0), square(node, build, "strides", 1)
+    if value.spans is not None or size <= max(value.shape[1:]):
+        return False
+    sides = zip(axes(node, build, value, size, stride), value.shape[1:], strict=True)
+    return all(axis.outputs == 1 and axis.first <= 0 and axis.end >= n for axis, n in sides)
 
 
 def global_pool(node: Node, build: Build) -> None:

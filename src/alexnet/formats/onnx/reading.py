@@ -188,6 +188,7 @@ def _network(build: Build) -> Network:
         build.notes.add("the file has the output's channels last; here they stand first")
     if not any(name != build.picture for name in build.layers):
         raise FormatError(f"{model.path}: has no layer that says anything of a picture")
+    build.note_names()
     build.notes.add("how weights start is not said; 0 stands in its place")
     try:
         return Network(model.name, tuple(build.layers.values()), source=model.path.name)

@@ -85,12 +85,15 @@ def write_activation(graph: Graph, layer: Activation) -> None:
 
 
 def write_dropout(graph: Graph, layer: Dropout) -> None:
-    """At test time: 2012's scale, or nothing."""
+    """At test time: 2012's scale, or nothing; the operator called so scales while training."""
     (read,) = joined(graph, layer.name, layer.reads)
     match layer.scaling:
         case "test":
             keep = graph.real(f"{layer.name}:keep", layer.keep)
             graph.add("Mul", [read, keep], layer.name)
+        case "train" if layer.enabled:
+            ratio = graph.real(f"{layer.name}:ratio", 1.0 - layer.keep)
+            graph.add("Dropout", [read, ratio], layer.name)
         case "train":
             graph.add("Identity", [read], layer.name)
         case _:
