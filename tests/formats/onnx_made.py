@@ -54,7 +54,7 @@ def our_output(checkpoint: Checkpoint, inputs: np.ndarray) -> np.ndarray:
 
 def session(model: onnx.ModelProto | Path) -> onnxruntime.InferenceSession:
     options = onnxruntime.SessionOptions()
-    options.log_severity_level = 3
+    options.log_severity_level = 4
     options.intra_op_num_threads = 1
     content = str(model) if isinstance(model, Path) else model.SerializeToString()
     return onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])

@@ -79,7 +79,7 @@ def read_by_the_table(path: Path) -> Checkpoint:
 def test_without_its_metadata_every_catalog_network_computes_the_same(
     name: str, tmp_path: Path
 ) -> None:
-    """Layers, names and kinds are the written ones. Towers, how weights start, labels and losses are
+    """Layers, names and kinds are the written ones. Towers, first values, labels and losses are
     gone; 2012's dropout is the scale that it is at test time.
     """
     checkpoint = drawn(reduced(name))
