@@ -20,7 +20,7 @@ from images.stores import store_of
 pytestmark = pytest.mark.slow
 
 
-PATIENCE = 150
+PATIENCE = 300
 """Seconds after which a command counts as hanging."""
 
 
