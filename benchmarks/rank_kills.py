@@ -142,7 +142,7 @@ class Hunt:
             status = ended(launcher, 0.02)
             if status is not None:
                 return status
-        return ended(launcher, draw.uniform(0, self.learning))
+        return ended(launcher, draw.uniform(0, self.learning / 3))  # so that most are struck again
 
     def _strike(self, launcher: int, draw: random.Random, out: Path) -> int:
         """Kills one of them; the launcher that goes on."""
