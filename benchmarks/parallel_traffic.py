@@ -92,10 +92,11 @@ def counted_buckets(learner: Any, progress: Any, order: Any) -> Callable[..., di
     from torch.distributed.algorithms.ddp_comm_hooks.default_hooks import allreduce_hook
 
     handed: list[int] = []
+    everybody: Any = dist.group.WORLD
 
     def counted(bucket: Any) -> Any:
         handed.append(bucket.buffer().nbytes)
-        return allreduce_hook(dist.group.WORLD, bucket)  # what is done without a hook
+        return allreduce_hook(everybody, bucket)  # what is done without a hook
 
     learner.step(progress, order)  # its rates say which arrays are sent
     learner.sharing.distributed().register_comm_hook(None, lambda _, bucket: counted(bucket))
@@ -171,7 +172,7 @@ def main() -> None:
     if sys.argv[1:2] == ["work"]:
         work(sys.argv[2], sys.argv[3], int(sys.argv[4]))
         return
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--batch", type=int, default=2)
     parser.add_argument("--record", action="store_true", help="write docs/results")
     given = parser.parse_args()

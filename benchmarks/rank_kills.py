@@ -34,6 +34,9 @@ PATIENCE = 600
 """Seconds after which a run that was left alone counts as hanging, however busy the machine."""
 
 VICTIMS = ("rank 0", "rank 1", "launcher")
+STARTS = 0.25
+"""Share of the kills that are meant to strike while all is begun."""
+
 STARTED, LEARNING = "while starting", "while learning"
 
 
@@ -69,37 +72,53 @@ def until(what: Callable[[], bool], seconds: float = PATIENCE) -> bool:
     return False
 
 
+def moved(out: Path, since: float) -> bool:
+    """Whether a run has written of its steps since then."""
+    files = [out / "metrics.jsonl", *out.glob("checkpoints/step-*")]
+    try:
+        return any(each.stat().st_mtime > since for each in files if each.exists())
+    except OSError:  # it has just replaced one
+        return True
+
+
 class Hunt:
     """Kills drawn from the seed and their number; `kills.Hunt` for several processes."""
 
     def __init__(self, work: Path, seed: int) -> None:
-        """Makes what all others are compared with."""
+        """Makes what all others are compared with, unless WORK has it."""
         self.work, self.seed = work, seed
         self.state, self.log = work / "ranks.json", work / "ranks.log"
         self.counts = Counts()
         if self.state.exists():
             self.counts = Counts(**json.loads(self.state.read_text()))
-        self.whole = work / "whole"
+        self.whole, times = work / "whole", work / "undisturbed.json"
+        if not times.exists():
+            times.write_text(json.dumps(self._undisturbed()))
+        self.start, self.learning = json.loads(times.read_text())
+
+    def _undisturbed(self) -> tuple[float, float]:
+        """Seconds until it learns, and from then on to the end."""
         shutil.rmtree(self.whole, ignore_errors=True)
-        began = time.perf_counter()
-        assert ended(self._begin(self.whole), PATIENCE) == 0, f"see {self.log}"
-        self.seconds = time.perf_counter() - began
+        began, launcher = time.time(), self._begin(self.whole)
+        assert until(lambda: moved(self.whole, began)), f"see {self.log}"
+        start = time.time() - began
+        assert ended(launcher, PATIENCE) == 0, f"see {self.log}"
+        return start, time.time() - began - start
 
     def _begin(self, out: Path) -> int:
         resumed = ["--resume"] * (out / "recipe.json").exists()
         return fresh([*WORDS, "--restarts", "1000", "--run", str(out), *resumed], self.log)
 
     def one(self, most: int) -> None:
-        """A run that is struck until it comes to its end, or there were kills enough: then it is
-        left to end. It is compared.
+        """A run, or what is left of one, that is struck until it comes to its end, or there were
+        kills enough: then it is left to end. It is compared.
         """
         out = self.work / "killed"
-        shutil.rmtree(out, ignore_errors=True)
         launcher = self._begin(out)
         while self.counts.struck < most:
             self.counts.begun += 1
             draw = random.Random(f"{self.seed} {self.counts.begun}")
-            status = ended(launcher, draw.uniform(0, self.seconds))
+            status = self._left_alone(launcher, out, draw)
             if status is not None:
                 break
             launcher = self._strike(launcher, draw, out)
@@ -112,6 +131,18 @@ class Hunt:
         different = runs_differ(self.whole, out)
         self.counts.equal += not different
         self._keep(different)
+        shutil.rmtree(out)
+
+    def _left_alone(self, launcher: int, out: Path, draw: random.Random) -> int | None:
+        """Waits for a moment while it starts, or while it learns; the exit status of an end."""
+        since = time.time()
+        if draw.random() < STARTS:
+            return ended(launcher, draw.uniform(0, self.start))
+        while time.time() < since + PATIENCE and not moved(out, since):
+            status = ended(launcher, 0.02)
+            if status is not None:
+                return status
+        return ended(launcher, draw.uniform(0, self.learning / 3))  # so that most are struck again
 
     def _strike(self, launcher: int, draw: random.Random, out: Path) -> int:
         """Kills one of them; the launcher that goes on."""
@@ -177,7 +208,7 @@ def main() -> None:
         return
     began = time.perf_counter()
     hunt = Hunt(given.work, given.seed)
-    print(f"undisturbed: {hunt.seconds:.1f} s")
+    print(f"undisturbed: {hunt.start:.1f} s until it learns, {hunt.learning:.1f} s of learning")
     while hunt.counts.struck < given.kills:
         hunt.one(given.kills)
         counts = hunt.counts

@@ -107,9 +107,6 @@ def spoken(peers: Peers, rank: int) -> dict[str, Any]:
     found: dict[str, Any] = {
         "gathered": peers.gather("told", "numbers", own, 0, [2] * count).tolist(),
         "summed": peers.sum("told", "numbers", torch.arange(5.0) * (rank + 1)).tolist(),
-        "turned": peers.turn(
-            "told", "square", torch.full((count, 1), float(rank)), [1] * count, [1] * count
-        ).tolist(),
     }
     nothing = torch.zeros(0)
     peers.exchange("told", [Parcel(peer, "nothing", nothing) for peer in peers.others], [])
@@ -225,7 +222,6 @@ def test_what_processes_tell_one_another(two: list[list[Any]], three: list[list[
             said = each[-1]
             assert said["gathered"] == [float(i) for i in range(2 * count)]
             assert said["summed"] == [i * count * (count + 1) / 2 for i in range(5)]
-            assert said["turned"] == [[float(i) for i in range(count)]]
             assert said.get("dealt") is (True if rank == 0 else None)
             assert "rule 'muon' moves 'fc3a.weight_0' as one matrix" in said["refused"][0]
     assert "has noise, which is drawn for all arrays in turn" in two[0][-1]["refused"][1]

@@ -17,7 +17,7 @@ from alexnet.training.distributed import joined, ranks_of
 IMPORTED = ["pytest", "hypothesis", "torch.nn.parallel", "alexnet.training.loop", "training.runs"]
 """What all processes have from the one that they are forked from, which has no threads."""
 
-PATIENCE = 150
+PATIENCE = 300
 """Seconds after which processes that have not answered count as hanging."""
 
 

@@ -20,7 +20,7 @@ from images.stores import store_of
 pytestmark = pytest.mark.slow
 
 
-PATIENCE = 150
+PATIENCE = 300
 """Seconds after which a command counts as hanging."""
 
 
@@ -52,8 +52,7 @@ def test_verbs_by_several_processes_say_what_one_says(tmp_path: Path) -> None:
     assert outcome["test"]["seen"] == 360
     rows = RunFolder(tmp_path / "run").rows()
     assert [row["kind"] for row in rows] == ["epoch", "test"]
-    judged = [told("evaluate", run, "--processes", count) for count in ("1", "3")]
-    assert judged[0] == judged[1] == told("evaluate", run)
+    assert told("evaluate", run, "--processes", "3") == told("evaluate", run)
 
 
 def test_a_mistake_is_said_once(tmp_path: Path) -> None:

@@ -26,7 +26,7 @@ from training.runs import assert_same_run
 pytestmark = pytest.mark.slow
 
 PAGE = Path(__file__).parent.parent.parent / "docs" / "cluster.md"
-PATIENCE = 120
+PATIENCE = 300
 """Seconds after which a command counts as hanging."""
 
 SHORT = " --set epochs=1"

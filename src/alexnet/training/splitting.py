@@ -28,7 +28,8 @@ from alexnet.training.distributed import Group
 
 Split = Literal["data", "towers", "one-weird-trick"]
 """What processes that learn together divide among them: the pictures of every batch; the towers of
-the network; or pictures in the convolutions and the network in the fully-connected layers.
+the network; or pictures in the convolutions and the network in the fully-connected layers. What is
+written is the same for all, so that a run may go on with another one.
 """
 
 

@@ -140,10 +140,6 @@ class ParallelModule(nn.Module):
         """Whether an array is held in one piece by whoever holds it."""
         return len(self.shares[name]) == 1
 
-    def is_replicated(self, name: str) -> bool:
-        """Whether every rank holds the whole array."""
-        return False
-
     def dealt(self, whole: Mapping[str, Tensor]) -> Found:
         """This process's part of whole arrays: weights, or whatever is shaped as they are."""
         return {name: whole[name][self._own_rows(name)] for name, _ in self.named_parameters()}

@@ -72,12 +72,8 @@ class OneWeirdTrickModule(ParallelModule):
                 total = self.group.sum("gradients", name, own)
                 parameter.grad.copy_(total.view(parameter.grad.shape))
 
-    def is_replicated(self, name: str) -> bool:
-        """Whether it is no dealt layer's."""
-        return name.rpartition(".")[0] not in self.places.dealt
-
     def _shares(self, name: str, outputs: int, ranks: int) -> tuple[Share, ...]:
-        if self.is_replicated(name):
+        if name.rpartition(".")[0] not in self.places.dealt:
             return (Share(0, slice(None)),)
         return tuple(Share(rank, part(outputs, rank, ranks)) for rank in range(ranks))
 

@@ -121,34 +121,6 @@ class Peers:
         )
         return torch.stack(terms).sum(0) if self.count > 1 else terms[0]
 
-    def turn(
-        self,
-        purpose: Purpose,
-        what: str,
-        own: Tensor,
-        rows: Sequence[int],
-        columns: Sequence[int],
-    ) -> Tensor:
-        """From a part of all rows' columns to all columns of a part of the rows (an all-to-all).
-
-        Args:
-            purpose, what: for the count.
-            own: (Σ rows, this rank's columns).
-            rows, columns: how many each rank has.
-
-        Returns:
-            (this rank's rows, Σ columns)
-        """
-        parts = [part.contiguous() for part in own.split(list(rows))]
-        found = [own.new_empty(rows[self.rank], size) for size in columns]
-        found[self.rank] = parts[self.rank]
-        self.exchange(
-            purpose,
-            [Parcel(peer, what, parts[peer]) for peer in self.others],
-            [Parcel(peer, what, found[peer]) for peer in self.others],
-        )
-        return torch.cat(found, 1)
-
     def sum(self, purpose: Purpose, what: str, own: Tensor) -> Tensor:
         """Σ over ranks of a vector, the same to the last bit on every rank (an all-reduce)."""
         sizes = [part(own.numel(), rank, self.count) for rank in range(self.count)]
