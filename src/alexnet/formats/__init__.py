@@ -6,7 +6,7 @@ import os
 from dataclasses import fields
 from pathlib import Path
 
-from alexnet.formats import safetensors
+from alexnet.formats import hub, safetensors, torchvision, weight_files
 from alexnet.formats.checkpoint import (
     Beside,
     Checkpoint,
@@ -17,6 +17,7 @@ from alexnet.formats.checkpoint import (
     Written,
 )
 from alexnet.formats.cuda_convnet import model_file
+from alexnet.formats.torchvision.unknown import UnknownArrays
 
 __all__ = [
     "FORMATS",
@@ -26,27 +27,36 @@ __all__ = [
     "Format",
     "FormatError",
     "TrainingState",
+    "UnknownArrays",
     "Written",
     "describe",
     "read",
+    "recognised",
     "write",
+    "written_by",
 ]
 
-FORMATS: tuple[Format, ...] = (safetensors.FORMAT, model_file.FORMAT)
+FORMATS: tuple[Format, ...] = (
+    safetensors.FORMAT,
+    hub.FORMAT,
+    torchvision.FORMAT,
+    weight_files.NPY,
+    weight_files.NPZ,
+    model_file.FORMAT,
+)
 """Every format, in the order in which they are asked whether a file is theirs."""
 
 HEAD = 4096
 """Bytes that a format is shown to recognise a file."""
 
-
 NOTHING = Beside()
 
 
 def read(path: str | os.PathLike[str], *, beside: Beside = NOTHING) -> Checkpoint:
-    """The checkpoint in a file of any known format.
+    """The checkpoint in a file or folder of any known format.
 
     Args:
-        path: the file.
+        path: the file, or a folder as the hub has them, or one of cuda-convnet's checkpoints.
         beside: what the file leaves open, where its format leaves anything open.
 
     Raises:
@@ -85,13 +95,14 @@ def _known(path: Path, beside: Beside) -> Format:
 
 
 def recognised(path: Path) -> Format | None:
-    """The format that a file is in, by its first bytes and its name; None where it is in none.
+    """The format that a file or folder is in, by its first bytes and its name, or by what lies in
+    it; None where it is in none.
 
     Raises:
         FormatError: no such file, or one that cannot be read.
     """
-    if path.is_dir() and any(map(model_file.NUMBERED.fullmatch, _names(path))):
-        return model_file.FORMAT  # a folder ConvNet__… of checkpoints; the newest is read
+    if path.is_dir():
+        return next((known for known in FORMATS if known.is_folder and known.is_folder(path)), None)
     head = _head(path)
     return next((known for known in FORMATS if known.recognise(head, path.name)), None)
 
@@ -103,26 +114,29 @@ def write(checkpoint: Checkpoint, path: str | os.PathLike[str]) -> Written:
         The files written, and what of the checkpoint they cannot hold.
 
     Raises:
-        FormatError: no format of that ending can be written, or the file cannot.
+        FormatError: no format of that ending can be written, the checkpoint cannot be written in
+            it, or the file cannot.
     """
     path = Path(path)
+    known = written_by(path)
+    assert known.write is not None, "only formats that are written are found"
+    return known.write(checkpoint, path)
+
+
+def written_by(path: Path) -> Format:
+    """The format that a name's ending asks for.
+
+    Raises:
+        FormatError: none that is written.
+    """
     for known in FORMATS:
         if known.write is not None and path.name.endswith(known.suffixes):
-            return known.write(checkpoint, path)
+            return known
     endings = ", ".join(ending for known in FORMATS if known.write for ending in known.suffixes)
     raise FormatError(f"{path}: its ending says no format; it must be one of {endings}")
 
 
-def _names(folder: Path) -> list[str]:
-    try:
-        return [path.name for path in folder.iterdir()]
-    except OSError as error:
-        raise FormatError(f"{folder}: cannot be read ({error.strerror or error})") from None
-
-
 def _head(path: Path) -> bytes:
-    if path.is_dir():
-        raise FormatError(f"{path}: is a folder; a checkpoint is a file")
     try:
         with path.open("rb") as file:
             return file.read(HEAD)
