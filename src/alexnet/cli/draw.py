@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from alexnet import terminal
+from alexnet.cli.arguments import Weights, Whose
 from alexnet.cli.open import open_checkpoint
 
 if TYPE_CHECKING:
@@ -38,11 +39,13 @@ def add(app: typer.Typer) -> None:
     app.add_typer(verbs)
 
 
-def filters(checkpoint: Checkpoint, out: Out = None) -> None:
+def filters(
+    checkpoint: Checkpoint, out: Out = None, whose: Whose = None, weights: Weights = None
+) -> None:
     """Draw the first layer's kernels, tower by tower."""
     from alexnet.pictures.filters import draw_filters
 
-    opened = open_checkpoint(checkpoint)
+    opened = open_checkpoint(checkpoint, weights=weights, whose=whose)
     drawn = draw_filters(opened.network, opened.arrays, opened.contract)
     _write(drawn, out, checkpoint, "filters.png")
 
@@ -70,12 +73,15 @@ def predictions(
     ] = None,
     count: Annotated[int, typer.Option(min=1, max=100, help="How many pictures.")] = SHOWN,
     out: Out = None,
+    whose: Whose = None,
+    weights: Weights = None,
 ) -> None:
     """Draw test pictures with their likeliest classes, half of them the least certain."""
     from alexnet.cli.judge import test_guesses
     from alexnet.pictures.predictions import draw_predictions
 
-    guesses = test_guesses(open_checkpoint(checkpoint), data, data_folder)
+    opened = open_checkpoint(checkpoint, weights=weights, whose=whose)
+    guesses = test_guesses(opened, data, data_folder)
     chosen = _telling(guesses, count)
     _write(draw_predictions([guesses[i] for i in chosen]), out, checkpoint, "predictions.png")
 

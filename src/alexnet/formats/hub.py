@@ -1,5 +1,5 @@
-"""A folder as the hub of Hugging Face has them: config.json, preprocessor_config.json, a model card,
-and our own checkpoint as model.safetensors. What is in the card is `hub_card`'s matter.
+"""A folder as the hub of Hugging Face has them: config.json, preprocessor_config.json, a model card
+and our own checkpoint, model.safetensors. What is in the card is `hub_card`'s matter.
 """
 
 from __future__ import annotations
@@ -156,8 +156,8 @@ def _notes(checkpoint: Checkpoint) -> tuple[str, ...]:
     if not checkpoint.contract.mean_image:
         return ()
     return (
-        f"{PREPROCESSOR} has no word for a mean image; it names the array '{safetensors.MEAN_IMAGE}'"
-        f" of {WEIGHTS}, which other programs do not subtract",
+        f"{PREPROCESSOR} has no word for a mean image; it names array '{safetensors.MEAN_IMAGE}' of"
+        f" {WEIGHTS}, which other programs do not subtract",
     )
 
 
