@@ -160,7 +160,7 @@ def _write_checkpoint(
     for path in written.files:
         terminal.say(f"wrote {path}")
     if answers is not None:
-        _check(checkpoint, answers, target)
+        check_written(checkpoint, answers, target)
 
 
 def _written(
@@ -173,7 +173,7 @@ def _written(
     return form.write(checkpoint, target)
 
 
-def _check(checkpoint: Checkpoint, answers: checking.Answers, target: Path) -> None:
+def check_written(checkpoint: Checkpoint, answers: checking.Answers, target: Path) -> None:
     """Reads the file back and compares. Bare arrays are taken as the network's that was written and
     shown what it expects, which their files do not say.
     """
