@@ -175,8 +175,9 @@ def test_every_verb_opens_every_format(here: Path, capsys: pytest.CaptureFixture
         source = source_of(target)
         outcome(f"predict {source} p.png --json")
         outcome(f"explain {source} --json")
-        outcome(f"draw filters {source} --out f.png")
         capsys.readouterr()
+    outcome("draw filters x --out f.png")
+    capsys.readouterr()
     outcome("explain x --json")
     assert json.loads(capsys.readouterr().out)["total"]["parameters"]
     outcome("compare x x.convnet")
