@@ -1,4 +1,4 @@
-"""ONNX: models out, from the network itself, and in, of the operators that a network can express."""
+"""ONNX: models out, from the network itself, and in, of operators that a network can express."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from pathlib import Path
 from alexnet.formats.checkpoint import Beside, Checkpoint, Described, Format, Written
 from alexnet.formats.onnx import own
 from alexnet.formats.onnx.model import model_of
+from alexnet.formats.onnx.reading import foreign_checkpoint, foreign_network
 from alexnet.formats.onnx.writing import write_model, write_to
 
 __all__ = ["FORMAT", "describe", "read", "recognise", "write", "write_model", "write_to"]
@@ -28,8 +29,6 @@ def read(path: Path, _: Beside = Beside()) -> Checkpoint:  # noqa: B008  # froze
     Raises:
         FormatError: no whole model, or one that a network cannot express; says which node.
     """
-    from alexnet.formats.onnx.reading import foreign_checkpoint
-
     model = model_of(path)
     return own.checkpoint_of(model) if own.is_own(model) else foreign_checkpoint(model)
 
@@ -40,8 +39,6 @@ def describe(path: Path, _: Beside = Beside()) -> Described:  # noqa: B008  # fr
     Raises:
         FormatError: as `read`.
     """
-    from alexnet.formats.onnx.reading import foreign_network
-
     model = model_of(path)
     return own.described(model) if own.is_own(model) else foreign_network(model)
 

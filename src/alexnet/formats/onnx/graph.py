@@ -1,5 +1,5 @@
-"""A graph being written: nodes, constants and values in the order in which layers add them. It knows
-operators and shapes, and no layers.
+"""A graph being written: nodes, constants and values in the order in which layers add them. It
+knows operators and shapes, and no layers.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ class Graph:
     """What has been written so far.
 
     Values have a picture as their first side. Of the values that layers are called by, those in
-    `flat` are (N, units), the others (N, channels, height, width). Names that no layer can have, for
-    they hold a colon, are those of what stands between.
+    `flat` are (N, units), the others (N, channels, height, width). Names that no layer can have,
+    for they hold a colon, are those of what stands between.
 
     Attributes:
         arrays: the learned arrays by name, which nodes read as they are.
@@ -51,11 +51,7 @@ class Graph:
         attributes: dict[str, Attribute] | None = None,
     ) -> str:
         """One node, called as its output."""
-        from onnx import helper
-
-        self.nodes.append(
-            helper.make_node(operator, list(inputs), [output], name=output, **(attributes or {}))
-        )
+        self.add_two(operator, inputs, [output], **(attributes or {}))
         return output
 
     def add_two(
@@ -64,9 +60,11 @@ class Graph:
         """One node with more outputs than one."""
         from onnx import helper
 
-        self.nodes.append(
-            helper.make_node(operator, list(inputs), list(outputs), name=outputs[-1], **attributes)
+        node = helper.make_node(operator, list(inputs), list(outputs), name=outputs[-1])
+        node.attribute.extend(
+            helper.make_attribute(name, value) for name, value in attributes.items()
         )
+        self.nodes.append(node)
 
     def constant(self, name: str, numbers: Constant) -> str:
         """A constant of the graph's own; `name` holds a colon."""

@@ -20,6 +20,9 @@ Value = int | float | str | tuple[int, ...] | tuple[float, ...] | Tensor
 """What an attribute may be."""
 
 MOST_NODES = 100_000
+PASSING = ("Constant", "Identity", "Squeeze")
+"""Operators that compute nothing."""
+
 HIGHEST = 2**40
 """Whole numbers beyond it are no sizes of anything."""
 
@@ -142,12 +145,29 @@ def _node(proto: NodeProto, tensor: Callable[[TensorProto, str], Tensor], path: 
             f"{path}: {node.called} is an operator of '{proto.domain}'; only the standard ones are"
             " read"
         )
+    if proto.op_type == "If":
+        return _passing(node, proto, path)
     attributes: dict[str, Value] = {}
     for each in proto.attribute:
         if each.name in attributes:
             raise FormatError(f"{path}: {node.called} has two attributes '{each.name}'")
         attributes[each.name] = _value(each, node, tensor, path)
     return Node(node.operator, node.name, node.inputs, node.outputs, attributes)
+
+
+def _passing(node: Node, proto: NodeProto, path: Path) -> Node:
+    """An If whose branches pass one value on, which a norm exported by torch has; others are
+    refused. What it passes is its last input here.
+    """
+    passed = set[str]()
+    for attribute in proto.attribute:
+        inside = {name for each in attribute.g.node for name in each.output}
+        if any(each.op_type not in PASSING for each in attribute.g.node):
+            raise FormatError(f"{path}: {node.called} has graphs of its own, which are not read")
+        passed |= {each.input[0] for each in attribute.g.node if each.input} - inside
+    if len(passed) != 1:
+        raise FormatError(f"{path}: {node.called} has graphs of its own, which are not read")
+    return Node(node.operator, node.name, (*node.inputs, passed.pop()), node.outputs, {})
 
 
 def _value(
@@ -194,8 +214,8 @@ def _check_order(
         for name in node.inputs:
             if name and name not in known:
                 raise FormatError(
-                    f"{path}: {node.called} reads '{name}', which nothing before it makes; nodes must"
-                    " stand in the order in which they read one another"
+                    f"{path}: {node.called} reads '{name}', which nothing before it makes; nodes"
+                    " must stand in the order in which they read one another"
                 )
         for name in node.outputs:
             if name in known:

@@ -1,4 +1,6 @@
-"""Tensors of a model, known by name, type and shape; their numbers are read when they are asked for."""
+"""Tensors of a model, known by name, type and shape; their numbers are read when they are asked
+for.
+"""
 
 from __future__ import annotations
 
@@ -38,6 +40,9 @@ _FIELDS = {"float_data": 1, "double_data": 11}
 LARGEST_MADE = 2**31
 """Bytes of numbers that no file holds, but an operator makes of a shape."""
 
+LARGEST_SPREAD = 2**28
+"""Bytes of different numbers that are made of such."""
+
 
 @dataclass(frozen=True)
 class Tensor:
@@ -48,6 +53,8 @@ class Tensor:
         dtype, shape: of the numbers.
         load: makes them.
         origin: the tensor and the changes that this one is; alike where the numbers are.
+        fill: the number that it holds everywhere, where no file holds its numbers.
+        spread: many numbers that were made of one.
     """
 
     name: str
@@ -55,6 +62,8 @@ class Tensor:
     shape: tuple[int, ...]
     load: Callable[[], Numbers] = field(repr=False, compare=False)
     origin: tuple[object, ...] = ()
+    fill: Numbers | None = field(default=None, repr=False, compare=False)
+    spread: bool = False
 
     @property
     def size(self) -> int:
@@ -71,32 +80,75 @@ class Tensor:
     ) -> Tensor:
         """The tensor that `change` makes of this one, when its numbers are asked for."""
         load, origin = self.load, (*self.origin, what)
-        return replace(self, shape=shape, load=lambda: change(load()), origin=origin)
+        made = Tensor(self.name, self.dtype, shape, lambda: change(load()), origin)
+        return replace(made, spread=self.spread)
 
     def reshaped(self, shape: tuple[int, ...]) -> Tensor:
         """The same numbers in another shape of as many."""
         assert math.prod(shape) == self.size, "a reshape keeps every number"
+        if self.fill is not None:
+            return filled(self.name, shape, self.fill)
         return self.changed(f"reshape {shape}", shape, lambda x: x.reshape(shape))
 
     def transposed(self, axes: tuple[int, ...]) -> Tensor:
         """The axes in another order."""
         shape = tuple(self.shape[axis] for axis in axes)
-        change = lambda x: np.ascontiguousarray(x.transpose(axes))  # noqa: E731
-        return self.changed(f"transpose {axes}", shape, change)
+        if self.fill is not None:
+            return filled(self.name, shape, self.fill)
+
+        def turned(numbers: Numbers) -> Numbers:
+            return np.ascontiguousarray(numbers.transpose(axes))
+
+        return self.changed(f"transpose {axes}", shape, turned)
 
     def cast(self, dtype: np.dtype) -> Tensor:
         """The numbers as another type."""
+        if self.fill is not None:
+            return filled(self.name, self.shape, self.fill.astype(dtype))
         made = self.changed(f"cast {dtype}", self.shape, lambda x: x.astype(dtype, copy=False))
         return replace(made, dtype=dtype)
 
-    def scaled(self, factor: float) -> Tensor:
-        """The numbers times `factor`, of the type they have."""
-        if factor == 1.0:
+    def divided(self, divisor: float) -> Tensor:
+        """The numbers over one, in double precision where it is not 1."""
+        if divisor == 1.0:
             return self
-        dtype = self.dtype
-        return self.changed(
-            f"scale {factor}", self.shape, lambda x: (x * dtype.type(factor)).astype(dtype)
-        )
+        made = self.changed(f"over {divisor}", self.shape, lambda x: x.astype(np.float64) / divisor)
+        return replace(made, dtype=np.dtype(np.float64))
+
+    def times(self, factors: NDArray[np.float64]) -> Tensor:
+        """The numbers times a factor for each entry of the first side, of the type they have.
+
+        Raises:
+            ValueError: one number everywhere would become many, more than a file should ask for.
+        """
+        dtype, shape = self.dtype, (-1, *(1 for _ in self.shape[1:]))
+        if (factors == 1.0).all():
+            return self
+        if self.fill is not None and (factors == factors[0]).all():
+            return filled(self.name, self.shape, (self.fill * factors[0]).astype(dtype))
+        if self.fill is not None and self.size * dtype.itemsize > LARGEST_SPREAD:
+            raise ValueError(
+                f"makes {self.size:,} different numbers of one; {LARGEST_SPREAD:,} bytes are the"
+                " most"
+            )
+        own = factors.astype(dtype).reshape(shape)
+        what = f"times {hash(own.tobytes())}"
+        made = self.changed(what, self.shape, lambda x: (x * own).astype(dtype, copy=False))
+        return replace(made, spread=self.spread or self.fill is not None)
+
+    def plus(self, terms: NDArray[np.float64]) -> Tensor:
+        """The numbers plus a term for each entry of the first side, of the type they have.
+
+        Raises:
+            ValueError: as `times`.
+        """
+        dtype, shape = self.dtype, (-1, *(1 for _ in self.shape[1:]))
+        if self.fill is not None and self.size * dtype.itemsize > LARGEST_SPREAD:
+            raise ValueError(f"adds to {self.size:,} numbers that no file holds")
+        own = terms.astype(dtype).reshape(shape)
+        what = f"plus {hash(own.tobytes())}"
+        made = self.changed(what, self.shape, lambda x: (x + own).astype(dtype, copy=False))
+        return replace(made, spread=self.spread or self.fill is not None)
 
 
 def given(name: str, numbers: Numbers) -> Tensor:
@@ -112,9 +164,9 @@ def filled(name: str, shape: tuple[int, ...], value: Numbers) -> Tensor:
     """
     if min(shape, default=0) < 0 or math.prod(shape) * value.itemsize > LARGEST_MADE:
         raise ValueError(f"makes a tensor of shape {shape}; {LARGEST_MADE:,} bytes are the most")
-    return Tensor(
-        name, value.dtype, shape, lambda: np.broadcast_to(value.reshape(()), shape), (name,)
-    )
+    one = value.reshape(())
+    origin = (name, "filled", shape, one.tobytes(), one.dtype.str)
+    return Tensor(name, one.dtype, shape, lambda: np.broadcast_to(one, shape), origin, fill=one)
 
 
 def tensor_of(proto: TensorProto, name: str, blobs: list[Blob], path: Path) -> Tensor:

@@ -70,7 +70,7 @@ class Blob:
         try:
             with self.path.open("rb") as file:
                 file.seek(self.offset)
-                read = file.readinto(memoryview(array.reshape(-1).view(np.uint8)))
+                read = file.readinto(array.reshape(-1).view(np.uint8).data)
         except OSError as error:
             raise FormatError(f"{self.path}: cannot be read ({error.strerror or error})") from None
         if read != self.length:
@@ -236,7 +236,7 @@ def write_message(
     for opening, array in ready:
         file.write(opening)
         if array is not None and array.size:
-            file.write(memoryview(np.ascontiguousarray(array).reshape(-1).view(np.uint8)))
+            file.write(np.ascontiguousarray(array).reshape(-1).view(np.uint8).data)
 
 
 def message_length(initializers: Iterable[Numbers]) -> int:

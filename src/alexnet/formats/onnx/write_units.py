@@ -85,12 +85,15 @@ def write_activation(graph: Graph, layer: Activation) -> None:
 
 
 def write_dropout(graph: Graph, layer: Dropout) -> None:
-    """At test time: 2012's scale, or nothing."""
+    """At test time: 2012's scale, or nothing; the operator called so scales while training."""
     (read,) = joined(graph, layer.name, layer.reads)
     match layer.scaling:
         case "test":
             keep = graph.real(f"{layer.name}:keep", layer.keep)
             graph.add("Mul", [read, keep], layer.name)
+        case "train" if layer.enabled:
+            ratio = graph.real(f"{layer.name}:ratio", 1.0 - layer.keep)
+            graph.add("Dropout", [read, ratio], layer.name)
         case "train":
             graph.add("Identity", [read], layer.name)
         case _:
@@ -160,12 +163,16 @@ def write_norm_across(graph: Graph, layer: CrossMapNorm) -> None:
 
 
 def _neighbours(layer: CrossMapNorm, channels: int) -> np.ndarray:
+    return neighbours(channels, layer.size, layer.groups, layer.blocked)
+
+
+def neighbours(channels: int, size: int, groups: int, blocked: bool) -> np.ndarray:
     """1 where a map (first side) sums over another of its set (second side), as 1×1 filters."""
-    share = channels // layer.groups
+    share = channels // groups
     own, other = np.arange(share)[:, None], np.arange(share)[None, :]
-    if layer.blocked:
-        near = own // layer.size == other // layer.size
+    if blocked:
+        near = own // size == other // size
     else:
-        first = own - layer.size // 2
-        near = (other >= first) & (other < first + layer.size)
-    return np.tile(near.astype(np.float32), (layer.groups, 1))[:, :, None, None]
+        first = own - size // 2
+        near = (other >= first) & (other < first + size)
+    return np.tile(near.astype(np.float32), (groups, 1))[:, :, None, None]

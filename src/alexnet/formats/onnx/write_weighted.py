@@ -105,7 +105,7 @@ def _places(side: Side, kernel: Kernel) -> np.ndarray:
 
 
 def write_fully_connected(graph: Graph, layer: FullyConnected, network: Network) -> None:
-    """A Gemm for each input, the first with the bias; separate sets as a 1×1 grouped convolution."""
+    """A Gemm for each input, the first with the bias; sets as a 1×1 grouped convolution."""
     name, weights = layer.name, weight_names(layer, network)
     graph.flat.add(name)
     shared = [graph.weights(f"{name}.bias")] if layer.bias == "shared" else []

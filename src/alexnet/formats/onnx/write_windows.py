@@ -1,4 +1,4 @@
-"""Pooling and the norms inside a map, as nodes: windows as explicit pads, which no rounding touches."""
+"""Pooling and the norms inside a map, as nodes: windows as explicit pads, never rounded."""
 
 from __future__ import annotations
 

@@ -280,12 +280,12 @@ def _initializer(
         return Numbers(tensor.SerializeToString(), whole)
     data.write(bytes(-data.tell() % PAGE))
     _say_where(tensor, location, data.tell(), array.nbytes)
-    data.write(memoryview(whole.reshape(-1).view(np.uint8)))
+    data.write(whole.reshape(-1).view(np.uint8).data)
     return Numbers(tensor.SerializeToString(), None)
 
 
 def _say_where(tensor: TensorProto, location: str, offset: int, length: int) -> None:
-    tensor.data_location = 1
+    tensor.data_location = tensor.EXTERNAL
     for key, value in (("location", location), ("offset", offset), ("length", length)):
         tensor.external_data.add(key=key, value=str(value))
 
