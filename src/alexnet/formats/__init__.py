@@ -6,7 +6,7 @@ import os
 from dataclasses import fields
 from pathlib import Path
 
-from alexnet.formats import safetensors
+from alexnet.formats import caffe, safetensors
 from alexnet.formats.checkpoint import (
     Beside,
     Checkpoint,
@@ -32,7 +32,12 @@ __all__ = [
     "write",
 ]
 
-FORMATS: tuple[Format, ...] = (safetensors.FORMAT, model_file.FORMAT)
+FORMATS: tuple[Format, ...] = (
+    safetensors.FORMAT,
+    model_file.FORMAT,
+    caffe.MODEL,
+    caffe.DEFINITION,
+)
 """Every format, in the order in which they are asked whether a file is theirs."""
 
 HEAD = 4096

@@ -225,7 +225,7 @@ def piece_bytes(piece: bytes | Numbers) -> bytes | memoryview:
     """A piece as what a file takes."""
     if isinstance(piece, bytes):
         return piece
-    return memoryview(np.ascontiguousarray(piece, "<f4")).cast("B")
+    return memoryview(np.ascontiguousarray(piece, "<f4").reshape(-1).view(np.uint8))
 
 
 def _encoded(message: Message) -> _Parts:
