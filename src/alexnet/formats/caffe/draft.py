@@ -89,28 +89,28 @@ class Draft:
     def map(self, read: str) -> str:
         """A layer's output as a blob of four axes."""
         blob = self.blobs[read]
-        return blob.name if not blob.vector else self._once(blob.name, "map")
+        return blob.name if not blob.vector else self._once(read, "map")
 
     def units(self, read: str) -> str:
         """A layer's output as a blob of two axes."""
         blob = self.blobs[read]
-        return blob.name if blob.vector else self._once(blob.name, "units")
+        return blob.name if blob.vector else self._once(read, "units")
 
     def alike(self, reads: Sequence[str]) -> tuple[list[str], bool]:
         """Several layers' outputs with equally many axes, and whether these are two."""
         vector = any(self.blobs[read].vector for read in reads)
         return [self.units(read) if vector else self.map(read) for read in reads], vector
 
-    def _once(self, blob: str, what: str) -> str:
-        if (blob, what) not in self.made:
-            name = self.inner(blob, what)
+    def _once(self, read: str, what: str) -> str:
+        if (read, what) not in self.made:
+            name, bottom = self.inner(read, what), self.blobs[read].name
             if what == "units":
-                self.add("Flatten", name, [blob])
+                self.add("Flatten", name, [bottom])
             else:
-                shape = message_of("BlobShape", {"dim": (0, 0, 1, 1)})
-                self.add("Reshape", name, [blob], "reshape_param", {"shape": shape})
-            self.made[blob, what] = name
-        return self.made[blob, what]
+                shape = message_of("BlobShape", {"dim": (0, *self.network.shape(read))})
+                self.add("Reshape", name, [bottom], "reshape_param", {"shape": shape})
+            self.made[read, what] = name
+        return self.made[read, what]
 
 
 def message_of(kind: str, settings: Settings) -> Message:

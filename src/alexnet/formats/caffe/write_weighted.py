@@ -25,6 +25,7 @@ from alexnet.network.layers import (
     Gaussian,
     Initial,
     Kernel,
+    Local,
     Shared,
 )
 from alexnet.network.placement.weighted import initials, seen_channels
@@ -101,9 +102,9 @@ def _convolution(
         settings["group"] = part.groups
     if part.stride > 1:
         settings["stride"] = part.stride
-    settings["weight_filler"] = _filler(part.initial, part.fan, part.weight)
+    settings["weight_filler"] = filler_of(part.initial, part.fan, part.weight)
     if bias:
-        settings["bias_filler"] = _filler(layer.initial_bias, part.fan)
+        settings["bias_filler"] = filler_of(layer.initial_bias, part.fan)
     return draft.add(
         "Convolution", name, [bottom], "convolution_param", settings, [part.weight, *bias]
     )
@@ -202,12 +203,8 @@ def write_fully_connected(draft: Draft, layer: FullyConnected) -> None:
         if isinstance(layer.initial[index], Shared):
             draft.notes.group("weights that are shared are written for each layer", name)
         weights.append(weight)
-    if len(weights) == 1:
-        bottom, weight = draft.blobs[layer.reads[0]].name, weights[0]
-    else:
-        bottom = draft.add("Concat", draft.inner(name, "reads"), _stacked(draft, layer.reads))
-        weight = np.concatenate(weights, axis=1)
-        draft.notes.group("maps that a layer reads are stacked before it", name)
+    bottom = stacked(draft, layer)
+    weight = weights[0] if len(weights) == 1 else np.concatenate(weights, axis=1)
     fan = sum(elements(shape) // layer.groups for shape in network.inputs_of(layer))
     start = layer.initial[0]
     while isinstance(start, Shared):
@@ -217,23 +214,24 @@ def write_fully_connected(draft: Draft, layer: FullyConnected) -> None:
     settings: dict[str, bool | int | Message] = {"num_output": layer.outputs}
     if layer.bias == "none":
         settings["bias_term"] = False
-    settings["weight_filler"] = _filler(start, fan, weight)
+    settings["weight_filler"] = filler_of(start, fan, weight)
     bias: list[Array] = []
     if layer.bias == "shared":
-        settings["bias_filler"] = _filler(layer.initial_bias, fan)
+        settings["bias_filler"] = filler_of(layer.initial_bias, fan)
         bias = [draft.arrays[f"{name}.bias"]]
     draft.add("InnerProduct", name, [bottom], "inner_product_param", settings, [weight, *bias])
     draft.blobs[name] = Blob(name, vector=True)
 
 
-def _stacked(draft: Draft, reads: Sequence[str]) -> list[str]:
-    """Blobs whose units lie one input after another once they are stacked: maps of one size, or
-    vectors.
-    """
+def stacked(draft: Draft, layer: FullyConnected | Local) -> str:
+    """The one blob in which the units of all that a layer reads lie one input after another."""
+    reads = layer.reads
+    if len(reads) == 1:
+        return draft.blobs[reads[0]].name
     sizes = {draft.network.shape(read)[1:] for read in reads}
-    if len(sizes) == 1:
-        return draft.alike(reads)[0]
-    return [draft.units(read) for read in reads]
+    parts = draft.alike(reads)[0] if len(sizes) == 1 else [draft.units(read) for read in reads]
+    draft.notes.group("maps that a layer reads are stacked before it", layer.name)
+    return draft.add("Concat", draft.inner(layer.name, "reads"), parts)
 
 
 def _between(weight: Array, groups: int) -> Array:
@@ -249,7 +247,7 @@ def _between(weight: Array, groups: int) -> Array:
 # --- first values ---------------------------------------------------------------------------------
 
 
-def _filler(initial: Initial, fan: int, weight: Array | None = None) -> Message:
+def filler_of(initial: Initial, fan: int, weight: Array | None = None) -> Message:
     """How an array started (Caffe filler.hpp).
 
     Args:

@@ -18,6 +18,7 @@ from alexnet.formats.caffe.message import Message
 from alexnet.formats.caffe.prepared import Pictures, pictures, prepared
 from alexnet.formats.caffe.text import format_text
 from alexnet.formats.caffe.wire import encode, piece_bytes
+from alexnet.formats.caffe.write_local import write_local
 from alexnet.formats.caffe.write_units import (
     write_activation,
     write_dropout,
@@ -177,9 +178,10 @@ def write_layer(draft: Draft, layer: Layer) -> None:
             write_softmax(draft, layer)
         case Concat() | ElementwiseSum() | ElementwiseMax():
             write_joined(draft, layer)
+        case Local():
+            write_local(draft, layer)
         case (
-            Local()
-            | TreeConnected()
+            TreeConnected()
             | CrossMapPool()
             | ContrastNorm()
             | Blur()
