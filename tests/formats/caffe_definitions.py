@@ -1,5 +1,5 @@
-"""Nets of Caffe's own zoo in the three spellings of a layer, written out from their published numbers;
-and OpenCV's importer, which runs them.
+"""Nets of Caffe's own zoo in the three spellings of a layer, written out from their published
+numbers; and OpenCV's importer, which runs them.
 """
 
 from __future__ import annotations
@@ -179,7 +179,7 @@ def vgg16(width: int = 1) -> Definition:
 
 
 def zeiler_fergus(width: int = 1) -> Definition:
-    """The ZF net as detection nets have it: larger first windows' strides, norms, pools rounded up."""
+    """The ZF net: smaller first windows at half the stride, and norms over three maps."""
     net = Chain("data")
     for number, filters, window, pooled in (
         (1, 96, {"kernel_size": 7, "stride": 2}, True),

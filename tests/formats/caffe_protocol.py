@@ -1,5 +1,5 @@
-"""Caffe's messages for google.protobuf, put down by hand from caffe.proto: the other side of what our
-own table and coding say. Only what the tests' nets use.
+"""Caffe's messages for google.protobuf, put down by hand from caffe.proto: the other side of what
+our own table and coding say. Only what the tests' nets use.
 """
 
 from __future__ import annotations
@@ -134,7 +134,7 @@ def new(kind: str) -> Any:
 
 
 def parsed(text: str) -> Any:
-    """A NetParameter from a text, by google.protobuf's own parser; what it does not know is wrong."""
+    """A NetParameter from a text, by google.protobuf's parser, which refuses unknown names."""
     return text_format.Parse(text, new("NetParameter"))
 
 

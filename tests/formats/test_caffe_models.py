@@ -44,8 +44,8 @@ NETS = {
 
 
 def with_arrays(net: Any, definition: Definition) -> dict[str, np.ndarray]:
-    """Gives every layer of a net that has been parsed its arrays, old layers in four sides, and says
-    them by our names.
+    """Gives every layer of a net that has been parsed its arrays, old layers in four sides, and
+    returns them by our names.
     """
     random = np.random.default_rng(0)
     shapes = shapes_of(definition)

@@ -80,14 +80,39 @@ def pictures(checkpoint: Checkpoint, notes: Notes) -> Pictures:
     contract, image = checkpoint.contract, checkpoint.mean_image
     factor = contract.pixel_maximum / 255
     deviation = contract.deviation[0] if contract.deviation else 1.0
-    border, side = contract.border_pixels, checkpoint.network.picture.shape[1]
-    if border and (image is None or image.shape[1:] != (side + 2 * border,) * 2):
+    if image is not None:
+        image = _as_large_as_pictures(image, checkpoint)
+    if contract.border_pixels and not _says_border(image, checkpoint):
         notes.add(
-            f"pictures are fitted {border} pixels larger at every edge and their centre is shown;"
-            " a net of Caffe's does not say that"
+            f"pictures are fitted {contract.border_pixels} pixels larger at every edge and their"
+            " centre is shown; a net of Caffe's says that only by a mean image so large"
         )
     return Pictures(
         scale=factor / deviation,
         mean=[value / factor for value in contract.mean],
         image=None if image is None else (image / np.float32(factor)).astype(np.float32),
     )
+
+
+def _margins(image: Array, checkpoint: Checkpoint) -> list[int]:
+    """How much an image reaches beyond the network's picture above and on the left."""
+    sides = checkpoint.network.picture.shape[1:]
+    return [(length - side) // 2 for length, side in zip(image.shape[1:], sides, strict=True)]
+
+
+def _as_large_as_pictures(image: Array, checkpoint: Checkpoint) -> Array:
+    """The mean image without what lies beyond the pictures that are fitted; a larger one would say
+    that these are larger.
+    """
+    border = checkpoint.contract.border_pixels
+    for axis, margin in enumerate(_margins(image, checkpoint), 1):
+        if margin > border:
+            side = checkpoint.network.picture.shape[axis] + 2 * border
+            first = margin - border
+            image = image.take(range(first, first + side), axis)
+    return image
+
+
+def _says_border(image: Array | None, checkpoint: Checkpoint) -> bool:
+    border = checkpoint.contract.border_pixels
+    return image is not None and _margins(image, checkpoint) == [border, border]

@@ -40,7 +40,7 @@ def write_activation(draft: Draft, layer: Activation) -> None:
         case "linear":
             write_scaled(draft, name, read.name, *layer.parameters)
         case "log":
-            draft.add("Log", name, [read.name], "log_param", {"shift": layer.parameters[0]})
+            _write_log(draft, name, read.name, layer.parameters[0])
         case "identity":
             write_scaled(draft, name, read.name, 1.0)
         case "bounded-relu" | "soft-relu" | "soft-threshold":
@@ -60,6 +60,13 @@ def _write_tanh(draft: Draft, name: str, read: str, parameters: tuple[float, ...
         return
     write_scaled(draft, name, draft.add("TanH", draft.inner(name, "of_one"), [read]), outer)
     draft.notes.group("a tanh of other parameters than 1 is several layers", name)
+
+
+def _write_log(draft: Draft, name: str, read: str, shift: float) -> None:
+    """log(shift + x), the shift before it: OpenCV passes over one of the Log itself."""
+    if shift:
+        read = write_scaled(draft, draft.inner(name, "of"), read, 1.0, shift)
+    draft.add("Log", name, [read])
 
 
 def write_scaled(draft: Draft, name: str, bottom: str, scale: float, shift: float = 0.0) -> str:

@@ -192,19 +192,46 @@ def _dense(weight: Array, kernel: Kernel, channels: int) -> Array:
 
 
 def write_fully_connected(draft: Draft, layer: FullyConnected) -> None:
-    """One InnerProduct over all that it reads; groups are weights of 0 between them."""
+    """One InnerProduct over all that it reads, or where maps of several sizes cannot be stacked one
+    for each, and their sum; groups are weights of 0 between them.
+    """
     name, network = layer.name, draft.network
+    weights = _own_weights(draft, layer)
+    bias = [draft.arrays[f"{name}.bias"]] if layer.bias == "shared" else []
+    if len({shape[1:] for shape in network.inputs_of(layer)}) == 1:
+        weight = weights[0] if len(weights) == 1 else np.concatenate(weights, axis=1)
+        _inner_product(draft, layer, name, stacked(draft, layer), [weight, *bias])
+    else:
+        made = [
+            _inner_product(
+                draft, layer, draft.inner(name, f"part{i}"), draft.blobs[read].name,
+                [weight, *(bias if i == 0 else [])],
+            )
+            for i, (read, weight) in enumerate(zip(layer.reads, weights, strict=True))
+        ]  # fmt: skip
+        draft.add("Eltwise", name, made, "eltwise_param", {"operation": "SUM"})
+        draft.notes.group("a layer of several maps is a sum of products", name)
+    draft.blobs[name] = Blob(name, vector=True)
+
+
+def _own_weights(draft: Draft, layer: FullyConnected) -> list[Array]:
+    """The weights to each input, [outputs, inputs]."""
     weights: list[Array] = []
-    for index, weight_name in enumerate(weight_names(layer, network)):
-        weight = draft.arrays[weight_name]
+    for initial, own in zip(layer.initial, weight_names(layer, draft.network), strict=True):
+        weight = draft.arrays[own]
         if layer.groups > 1:
             weight = _between(weight, layer.groups)
-            draft.notes.group("groups of a vector are weights of 0 between them", name)
-        if isinstance(layer.initial[index], Shared):
-            draft.notes.group("weights that are shared are written for each layer", name)
+            draft.notes.group("groups of a vector are weights of 0 between them", layer.name)
+        if isinstance(initial, Shared):
+            draft.notes.group("weights that are shared are written for each layer", layer.name)
         weights.append(weight)
-    bottom = stacked(draft, layer)
-    weight = weights[0] if len(weights) == 1 else np.concatenate(weights, axis=1)
+    return weights
+
+
+def _inner_product(
+    draft: Draft, layer: FullyConnected, name: str, bottom: str, arrays: Sequence[Array]
+) -> str:
+    network = draft.network
     fan = sum(elements(shape) // layer.groups for shape in network.inputs_of(layer))
     start = layer.initial[0]
     while isinstance(start, Shared):
@@ -212,15 +239,12 @@ def write_fully_connected(draft: Draft, layer: FullyConnected) -> None:
         assert isinstance(owner, FullyConnected), "weights are shared among one kind"
         start = owner.initial[start.index]
     settings: dict[str, bool | int | Message] = {"num_output": layer.outputs}
-    if layer.bias == "none":
+    if len(arrays) == 1:
         settings["bias_term"] = False
-    settings["weight_filler"] = filler_of(start, fan, weight)
-    bias: list[Array] = []
-    if layer.bias == "shared":
+    settings["weight_filler"] = filler_of(start, fan, arrays[0])
+    if len(arrays) == 2:
         settings["bias_filler"] = filler_of(layer.initial_bias, fan)
-        bias = [draft.arrays[f"{name}.bias"]]
-    draft.add("InnerProduct", name, [bottom], "inner_product_param", settings, [weight, *bias])
-    draft.blobs[name] = Blob(name, vector=True)
+    return draft.add("InnerProduct", name, [bottom], "inner_product_param", settings, arrays)
 
 
 def stacked(draft: Draft, layer: FullyConnected | Local) -> str:

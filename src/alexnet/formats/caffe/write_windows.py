@@ -82,7 +82,9 @@ def _left_over(draft: Draft, layer: Pool) -> int:
     except ValueError as error:
         refuse(draft.network, layer, str(error))
     if len(rests) > 1 or min(rests) < 0:
-        refuse(draft.network, layer, f"it has {sides[0].outputs}×{sides[1].outputs} windows; {why}")
+        refuse(
+            draft.network, layer, "Caffe would lay fewer windows, or not as many along each side"
+        )
     return rests.pop()
 
 
