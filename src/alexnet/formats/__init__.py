@@ -6,7 +6,7 @@ import os
 from dataclasses import fields
 from pathlib import Path
 
-from alexnet.formats import hub, safetensors, torchvision, weight_files
+from alexnet.formats import caffe, hub, onnx, safetensors, torchvision, weight_files
 from alexnet.formats.checkpoint import (
     Beside,
     Checkpoint,
@@ -42,6 +42,9 @@ FORMATS: tuple[Format, ...] = (
     torchvision.FORMAT,
     weight_files.NPY,
     weight_files.NPZ,
+    caffe.MODEL,
+    caffe.DEFINITION,
+    onnx.FORMAT,
     model_file.FORMAT,
 )
 """Every format, in the order in which they are asked whether a file is theirs."""

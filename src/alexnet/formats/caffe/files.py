@@ -6,8 +6,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from alexnet.formats.caffe.writer import write
-
 from alexnet.formats.caffe.inputs import contract
 from alexnet.formats.caffe.message import Message
 from alexnet.formats.caffe.reader import Net, read_net
@@ -16,6 +14,7 @@ from alexnet.formats.caffe.text import MOST_BYTES, parse
 from alexnet.formats.caffe.upgrade import layers_of
 from alexnet.formats.caffe.weights import note_not_finite, take_arrays
 from alexnet.formats.caffe.wire import decode
+from alexnet.formats.caffe.writer import write
 from alexnet.formats.checkpoint import Beside, Checkpoint, Described, Format, FormatError
 
 MOST_MODEL_BYTES = (1 << 31) - 1

@@ -71,7 +71,12 @@ def input_layer(message: Message, build: Build) -> Pictures | None:
         raise error(message, f"has {len(tops)} tops and {len(shapes)} shapes; each top needs one")
     for top, shape in zip(tops, shapes, strict=True):
         _add(message, top, shape, build)
-    return _transformed(message, build) if "transform_param" in message else None
+    if "transform_param" not in message:
+        return None
+    said = _transformed(message, build)
+    if said.image is not None and said.image.shape[1] == said.image.shape[2]:
+        said.side = said.image.shape[1]
+    return said
 
 
 def _add(message: Message, top: str, dims: list[int], build: Build) -> None:

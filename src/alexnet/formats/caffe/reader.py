@@ -81,7 +81,7 @@ def read_net(net: Message, where: str, name: str, folder: Path | None) -> Net:
     Raises:
         FormatError: a layer that is not known or does not fit; names the place.
     """
-    build = Build(where, folder, Notes())
+    build, called = Build(where, folder, Notes()), net.text("name") or name
     net.look_over("force_backward", "debug_info")
     every = layers_of(net)
     if len(every) > MOST_LAYERS:
@@ -105,7 +105,7 @@ def read_net(net: Message, where: str, name: str, folder: Path | None) -> Net:
     _note_shared(build)
     for path, value in net.left():
         build.notes.add(f"not known and not read: {_setting(path, value)}")
-    return Net(_network(net.text("name") or name, build), build, pictures, tuple(every))
+    return Net(_network(called, build), build, pictures, tuple(every))
 
 
 def _check_types(layers: list[Message], where: str) -> None:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from alexnet.formats.caffe.message import Entry, Message, Numbers
+from alexnet.formats.caffe.message import Entry, Message, Numbers, Value
 from alexnet.formats.caffe.schema import BY_NAME, BY_NUMBER, ENUMERATIONS, Field
 from alexnet.formats.checkpoint import FormatError
 
@@ -225,7 +225,7 @@ def piece_bytes(piece: bytes | Numbers) -> bytes | memoryview:
     """A piece as what a file takes."""
     if isinstance(piece, bytes):
         return piece
-    return memoryview(np.ascontiguousarray(piece, "<f4")).cast("B")
+    return np.ascontiguousarray(piece, "<f4").reshape(-1).view(np.uint8).data
 
 
 def _encoded(message: Message) -> _Parts:
@@ -243,7 +243,7 @@ def _encoded(message: Message) -> _Parts:
     return parts
 
 
-def _put(parts: _Parts, known: Field, value: object) -> None:
+def _put(parts: _Parts, known: Field, value: Value) -> None:
     if isinstance(value, Message):
         inner = _encoded(value)
         parts.add(_tag(known, 2) + _put_varint(inner.size))
