@@ -304,6 +304,14 @@ ABOUT = {
     " their axes. Taken for Caffe's network where `--network` says no other.",
     "npz": "Arrays under a checkpoint's own names, or under TensorFlow's (`conv1/weights`,"
     " `conv1_W`), as `vgg16_weights.npz` has them.",
+    "Caffe model": "A network with its weights (`.caffemodel`), and written beside it the"
+    " definition (`.prototxt`) that Caffe and OpenCV run it by. Models that hold arrays alone are"
+    " opened as the weights of their definition. V0, V1 and V2 spellings are read.",
+    "Caffe definition": "`deploy.prototxt` and `train_val.prototxt`. What only counts takes them as"
+    " they are; what runs takes `--weights FILE.caffemodel` with them.",
+    "ONNX": "A graph that takes batches of any number of pictures and has every array under its"
+    " name. The network and what it expects of a picture ride along, so that it reads back as it"
+    " was; a graph of another program is read node by node, where a network can say what it does.",
     "cuda-convnet model": "Pickles of cuda-convnet, of the code of 2012 (`--as 2012`) and of"
     " cuda-convnet2, read by an unpickler that runs nothing. A mean and the names of classes lie in"
     " `batches.meta` beside it.",
