@@ -121,7 +121,7 @@ def main() -> None:
         for source in formats
     ]
     record(
-        "26-converting",
+        "30-converting",
         title="Converting the network of 61 million parameters between formats",
         command=f"python benchmarks/converting.py --rounds {options.rounds}",
         wanted="each under 3 s and under 1.5 GiB",

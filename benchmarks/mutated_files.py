@@ -206,13 +206,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--count", type=int, default=100_000)
     parser.add_argument("--only", default="")
+    parser.add_argument("--processes", type=int, default=2)
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         every = [kind for kind in kinds(Path(folder)) if options.only in kind.name]
     for kind in every:  # what is imported at the first reading is no file's doing
         for data in kind.files:
             _check_sound(kind, data)
-    with ProcessPoolExecutor(2, max_tasks_per_child=1) as pool:
+    with ProcessPoolExecutor(options.processes, max_tasks_per_child=1) as pool:
         finds = list(pool.map(hunt, every, [options.count] * len(every), [opened] * len(every)))
     rows = [
         [
@@ -228,7 +229,7 @@ def main() -> None:
     if options.only:
         return
     record(
-        "27-mutated-files",
+        "31-mutated-files",
         title="Mutated files of every other format",
         command=f"python benchmarks/mutated_files.py --count {options.count}",
         wanted=f"no crash, no other exception, none over {SECONDS} s or {MEMORY >> 30} GiB",

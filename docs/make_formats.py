@@ -90,6 +90,11 @@ SETTINGS = (
         "",
     ),
     (
+        "`rule=cuda-convnet`, `torch`, `caffe`, `same`, `valid`",
+        "by which rule windows are laid, at the same places",
+        "that rule lays a layer's windows elsewhere",
+    ),
+    (
         "`dropout=train`, `dropout=test`",
         "when dropout scales: today, or in 2012; the next weights take it up",
         "what stands before the next weights is not homogeneous",

@@ -73,8 +73,7 @@ def explain(
     ],
     layer: Annotated[str | None, typer.Argument(help="One layer, or a stage of twins.")] = None,
     network: Annotated[
-        str | None,
-        typer.Option(help="For a number: where it may come from (paper); of bare arrays: whose."),
+        str | None, typer.Option(help="For a number: where from (paper); of bare arrays: whose.")
     ] = None,
     of_layer: Annotated[
         str | None, typer.Option("--layer", help="For a number: the layer it may belong to.")
@@ -101,9 +100,10 @@ def explain(
     ] = False,
 ) -> None:
     """Account for a network or one of its layers; or say how a number comes about."""
+    whose = network if Path(what).is_file() else None
     given = {
         "a layer": layer or of_layer,
-        "--network": network,
+        "--network": None if whose else network,
         "--total": printed_total,
         "--rule": rule,
         "--input": pixels,
@@ -118,11 +118,8 @@ def explain(
         asked = network or "paper"
         numbers.explain_number(what, asked, layer or of_layer, printed_total, as_json, as_markdown)
         return
-    whose = network if Path(what).exists() else None
     with inside_shown(f"explain {what}", quiet=as_json):
         described = _described(what, pixels, rule, parameters, class_tree, whose)
-    if whose is not None:
-        given["--network"] = None  # it has had its say
     if rule == "all":
         _refuse_others(given, "--rule all", {"--rule", *SOURCES})
         _print_rules(described, as_json, as_markdown)

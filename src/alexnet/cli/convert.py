@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, get_args
 
@@ -17,8 +19,10 @@ from alexnet.network.codec import to_json
 from alexnet.network.spec import nearest
 
 if TYPE_CHECKING:
-    from alexnet.formats import Checkpoint, Format, Written
+    from alexnet.formats import Checkpoint, Written
     from alexnet.formats.cuda_convnet.rules import Dialect
+
+    Writer = Callable[[Checkpoint, Path], Written]
 
 DESCRIPTIONS = (".cfg", ".json")
 """Endings of files that hold a network and no weights."""
@@ -53,9 +57,12 @@ def convert(
             "--set",
             metavar="KEY=V",
             help="Another form of the same: towers=1, channels=BGR, white=255, deviation=none,"
-            " mean=none|NUMBERS|FILE, bias=unshared, alpha=divided, dropout=train.",
+            " mean=none|NUMBERS|FILE, bias=unshared, alpha=divided, dropout=train, rule=caffe.",
         ),
     ] = None,
+    graph_of_bytes: Annotated[
+        bool, typer.Option("--bytes", help="Of .onnx: the graph takes pictures of bytes.")
+    ] = False,
     check: Annotated[
         bool, typer.Option("--check", help="Read it back and compare what both say of pictures.")
     ] = False,
@@ -65,27 +72,29 @@ def convert(
 ) -> None:
     """Write a network, or a checkpoint, in another format."""
     path = _destination(target, hub)
+    asked = variants.changes(settings or [])
+    describes = hub is None and kind is None and path.suffix in DESCRIPTIONS
+    fitted = {"--params": parameters, "--input": side, "--class-tree": class_tree}
+    _refuse(fitted, not describes, "goes with .cfg and .json; weights are not fitted to it")
+    _refuse({"--weights": weights}, describes, f"goes with weights; {path.suffix} holds none")
+    _refuse({"--bytes": graph_of_bytes or None}, path.suffix != ".onnx", "goes with .onnx")
     with inside_shown(f"convert {source} {'--hub ' if hub else ''}{path}"):
-        if hub is None and kind is None and path.suffix in DESCRIPTIONS:
-            for option, given in (("--set", settings), ("--weights", weights)):
-                if given:
-                    raise ValueError(f"{option} goes with weights, and {path.suffix} holds none")
+        if describes:
             opened = open_described(
                 source, side=side, parameters=parameters, class_tree=class_tree, whose=whose
             )
-            _write_described(opened, path, check)
+            _write_described(variants.described(opened, asked), path, check)
             return
-        for option, given in (
-            ("--params", parameters),
-            ("--input", side),
-            ("--class-tree", class_tree),
-        ):
-            if given is not None:
-                raise ValueError(f"{option} goes with .cfg and .json; weights are not fitted to it")
-        asked = variants.changes(settings or [])
-        form = None if kind else _format(path, hub)
+        write = _writer(path, hub, kind, graph_of_bytes)
         checkpoint = open_checkpoint(source, weights=weights, whose=whose)
-    _write_checkpoint(checkpoint, asked, path, form, kind, check)
+    _write_checkpoint(checkpoint, asked, path, write, check)
+
+
+def _refuse(options: dict[str, object], wrong: bool, why: str) -> None:
+    """Raises ValueError where one of these options was given and has no say."""
+    for option, given in options.items():
+        if wrong and given is not None:
+            raise ValueError(f"{option} {why}")
 
 
 def _destination(target: Path | None, hub: Path | None) -> Path:
@@ -96,11 +105,25 @@ def _destination(target: Path | None, hub: Path | None) -> Path:
     return chosen
 
 
-def _format(path: Path, hub: Path | None) -> Format:
-    from alexnet.formats import hub as folders
-    from alexnet.formats import written_by
+def _writer(path: Path, hub: Path | None, kind: str | None, graph_of_bytes: bool) -> Writer:
+    """What writes the format that is asked for, known before anything is read.
 
-    return written_by(path) if hub is None else folders.FORMAT
+    Raises:
+        ValueError: there is none.
+    """
+    from alexnet.formats import hub as folders
+    from alexnet.formats import onnx, written_by
+    from alexnet.formats.cuda_convnet.model_file import write_model
+
+    if hub is not None:
+        return folders.write_hub
+    if kind is not None:
+        return partial(write_model, kind=_dialect(kind))
+    if graph_of_bytes:
+        return partial(onnx.write_model, preprocessing=True)
+    write = written_by(path).write
+    assert write is not None, "only formats that are written are found"
+    return write
 
 
 # --- networks without weights ---------------------------------------------------------------------
@@ -110,7 +133,8 @@ def _write_described(opened: Opened, target: Path, check: bool) -> None:
     write = _write_definition if target.suffix == ".cfg" else _write_description
     write(opened, target)
     if check:
-        back = open_described(str(target)).network
+        side = opened.network.picture.shape[1] if target.suffix == ".cfg" else None
+        back = open_described(str(target), side=side).network
         same = back.layers == opened.network.layers
         if not same:
             terminal.say(f"check: it reads back as another network than {opened.network.name}")
@@ -144,33 +168,22 @@ def _write_checkpoint(
     checkpoint: Checkpoint,
     asked: list[tuple[str, variants.Change]],
     target: Path,
-    form: Format | None,
-    kind: str | None,
+    write: Writer,
     check: bool,
 ) -> None:
-    """Writes it as `form`, or as a model of the release `kind`, after the changes asked for."""
+    """Writes it after the changes asked for; each is told, and what the files cannot hold."""
     answers = checking.Answers(checkpoint) if check else None
     for said, changed in variants.changed(checkpoint, asked):
         checkpoint = changed
         if answers is not None:
             _tell(f"{said}:", answers.difference(checkpoint))
-    written = _written(checkpoint, target, form, kind)
+    written = write(checkpoint, target)
     for note in written.notes:
         terminal.warn(note)
     for path in written.files:
         terminal.say(f"wrote {path}")
     if answers is not None:
         check_written(checkpoint, answers, target)
-
-
-def _written(
-    checkpoint: Checkpoint, target: Path, form: Format | None, kind: str | None
-) -> Written:
-    if form is None or form.write is None:
-        from alexnet.formats.cuda_convnet.model_file import write_model
-
-        return write_model(checkpoint, target, kind=_dialect(kind or ""))
-    return form.write(checkpoint, target)
 
 
 def check_written(checkpoint: Checkpoint, answers: checking.Answers, target: Path) -> None:

@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from alexnet.cli.open import Opened
+from alexnet.network.arithmetic import network_parameters
+from alexnet.network.contract import InputContract
+from alexnet.network.sizes import RULES
 from alexnet.network.spec import nearest
 
 if TYPE_CHECKING:
@@ -17,7 +22,7 @@ if TYPE_CHECKING:
 
 Change = Callable[["Checkpoint"], "Checkpoint"]
 
-KEYS = ("dropout", "alpha", "deviation", "white", "channels", "mean", "bias", "towers")
+KEYS = ("rule", "dropout", "alpha", "deviation", "white", "channels", "mean", "bias", "towers")
 """In the order in which they are done: a mean is given in the range and order asked for."""
 
 NUMBER = re.compile(r"-?[0-9]{1,9}(\.[0-9]{0,15})?")
@@ -64,7 +69,7 @@ def _change(key: str, value: str, unshared: bool) -> Change:
         return lambda one: with_mean(one, _mean(value, one), unshared=unshared)
     known = _towers() if key == "towers" else _choices()[key]
     if value not in known:
-        wanted = " or ".join(known) if len(known) < 4 else f"a number from 1 to {len(known)}"
+        wanted = f"a number from 1 to {len(known)}" if key == "towers" else " or ".join(known)
         raise ValueError(f"{key}={value}: must be {wanted}")
     return known[value]
 
@@ -74,6 +79,7 @@ def _choices() -> Mapping[str, Mapping[str, Change]]:
     from alexnet.formats import variants
 
     return {
+        "rule": {rule: partial(variants.with_size_rule, rule=rule) for rule in RULES},
         "dropout": {
             "test": partial(variants.with_dropout_scaling, scaling="test"),
             "train": partial(variants.with_dropout_scaling, scaling="train"),
@@ -115,6 +121,33 @@ def _mean(value: str, checkpoint: Checkpoint) -> tuple[float, ...] | np.ndarray:
 
     image = read_mean(path)
     return image[::-1] if checkpoint.contract.channel_order == "RGB" else image
+
+
+DESCRIBED = ("rule", "dropout", "alpha", "towers")
+"""What can be asked of a network without weights."""
+
+
+def described(opened: Opened, asked: Sequence[tuple[str, Change]]) -> Opened:
+    """The network after all changes.
+
+    Raises:
+        ValueError: one is about weights or pictures, or cannot be done.
+    """
+    if not asked:
+        return opened
+    import numpy as np
+
+    from alexnet.formats import Checkpoint
+
+    for said, _ in asked:
+        if said.partition("=")[0] not in DESCRIBED:
+            raise ValueError(f"{said} is about weights, and a description holds none")
+    network = opened.network
+    grey = network.picture.shape[0] == 1
+    contract = InputContract(channel_order="grey" if grey else "RGB", pixel_maximum=255.0)
+    nothing = {p.name: np.zeros(p.shape, np.float16) for p in network_parameters(network)}
+    *_, (_, last) = changed(Checkpoint(network, nothing, contract), asked)
+    return replace(opened, network=last.network)
 
 
 def changed(

@@ -133,7 +133,12 @@ def written_by(path: Path) -> Format:
         FormatError: none that is written.
     """
     for known in FORMATS:
-        if known.write is not None and path.name.endswith(known.suffixes):
+        if path.name.endswith(known.suffixes):
+            if known.write is None:
+                raise FormatError(
+                    f"{path}: a {known.name} is not written alone; it lies beside a"
+                    f" {caffe.MODEL.suffixes[0]}, so name that"
+                )
             return known
     endings = ", ".join(ending for known in FORMATS if known.write for ending in known.suffixes)
     raise FormatError(f"{path}: its ending says no format; it must be one of {endings}")

@@ -94,7 +94,8 @@ def _require_writable(checkpoint: Checkpoint) -> None:
         scaled = ", divided by a deviation" if contract.deviation else ""
         raise FormatError(
             f"{name}: it takes {contract.channel_order} pictures of 0 to"
-            f" {contract.pixel_maximum:g}{scaled}; theirs are RGB of 0 to 255"
+            f" {contract.pixel_maximum:g}{scaled}; theirs are RGB of 0 to 255 (convert --set"
+            " channels=RGB, white=255, deviation=none)"
         )
     both = [("array", checkpoint.arrays)]
     if checkpoint.training is not None:
