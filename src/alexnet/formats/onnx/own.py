@@ -15,16 +15,29 @@ from alexnet.formats.onnx.model import Model
 from alexnet.formats.onnx.write_pictures import MEAN_IMAGE
 from alexnet.network.arithmetic import network_parameters
 from alexnet.network.codec import CodecError, decode, encode, from_json, to_json
-from alexnet.network.contract import ContractError, InputContract
+from alexnet.network.contract import ChannelOrder, ContractError, InputContract
 from alexnet.network.spec import Network, NetworkError
 
 MARK = "alexnet-onnx/1"
 KEY = "alexnet."
 
 
-def metadata_of(checkpoint: Checkpoint) -> dict[str, str]:
-    """What is written."""
+PIXEL_FORMAT, PIXEL_RANGE = "Image.BitmapPixelFormat", "Image.NominalPixelRange"
+"""What ONNX itself calls the order of the channels and what a pixel may be (MetadataProps.md)."""
+
+PIXEL_FORMATS: dict[str, ChannelOrder] = {"Gray8": "grey", "Rgb8": "RGB", "Bgr8": "BGR"}
+PIXEL_RANGES = {"NominalRange_0_255": 255.0, "Normalized_0_1": 1.0}
+
+
+def metadata_of(checkpoint: Checkpoint, *, prepared: bool) -> dict[str, str]:
+    """What is written; where the graph prepares its pictures, they are plain bytes."""
+    order = checkpoint.contract.channel_order
+    if prepared and order == "BGR":
+        order = "RGB"
+    said = next(name for name, each in PIXEL_FORMATS.items() if each == order)
     return {
+        PIXEL_FORMAT: said,
+        **({PIXEL_RANGE: "NominalRange_0_255"} if prepared else {}),
         f"{KEY}format": MARK,
         f"{KEY}network": to_json(checkpoint.network),
         f"{KEY}contract": json.dumps(encode(checkpoint.contract)),
@@ -85,7 +98,7 @@ def numbers(model: Model, name: str) -> Array:
 def not_finite(arrays: Mapping[str, Array]) -> list[str]:
     """A sentence for each array with numbers that are none."""
     counts = {
-        name: array.size - int(np.isfinite(array).sum())
+        name: _strange(array)
         for name, array in arrays.items()
         if np.issubdtype(array.dtype, np.floating)
     }
@@ -94,6 +107,13 @@ def not_finite(arrays: Mapping[str, Array]) -> list[str]:
         for name, count in counts.items()
         if count
     ]
+
+
+def _strange(array: Array) -> int:
+    """How many numbers are none; of one that stands everywhere, without laying it out."""
+    if not any(array.strides):
+        return 0 if np.isfinite(array.reshape(-1)[:1]).all() else array.size
+    return array.size - int(np.isfinite(array).sum())
 
 
 def _network(model: Model) -> Network:

@@ -4,6 +4,7 @@ read. Large constants are changed when they are loaded.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from itertools import islice
 from typing import cast
@@ -112,9 +113,11 @@ def _change(node: Node, build: Build) -> None:
         case "Reshape":
             wanted = resolved(node, build, sides, wanted_sides(node, build))
         case "Flatten":
-            axis = normal_axis(node, build, build.integer(node, "axis", 1), len(sides) + 1)
-            wanted = (int(np.prod(sides[:axis], dtype=object)), -1)
-            wanted = resolved(node, build, sides, wanted)
+            axis = build.integer(node, "axis", 1)
+            if not -len(sides) <= axis <= len(sides):
+                raise build.error(node, f"names axis {axis}; there are {len(sides)}")
+            first = math.prod(sides[: axis % len(sides) if axis < 0 else axis])
+            wanted = (first, found.size // max(first, 1))
         case "Squeeze":
             axes = axes_of(node, build, len(sides))
             axes = axes or tuple(i for i, side in enumerate(sides) if side == 1)

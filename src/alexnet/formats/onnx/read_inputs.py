@@ -12,6 +12,7 @@ from alexnet.formats.checkpoint import Array, FormatError
 from alexnet.formats.cuda_convnet.notes import shown
 from alexnet.formats.onnx.build import Build, decimal
 from alexnet.formats.onnx.model import Entry
+from alexnet.formats.onnx.own import PIXEL_FORMAT, PIXEL_FORMATS, PIXEL_RANGE, PIXEL_RANGES
 from alexnet.formats.onnx.tensors import Tensor
 from alexnet.formats.onnx.values import Prepared, Value
 from alexnet.network.contract import ChannelOrder, ContractError, InputContract
@@ -23,12 +24,6 @@ REAL = (1, 10, 11)
 """TensorProto.DataType: uint8; float, float16 and double."""
 
 MOST_SIDE = 2**20
-
-PIXEL_FORMAT, PIXEL_RANGE = "Image.BitmapPixelFormat", "Image.NominalPixelRange"
-"""What ONNX calls them (docs/MetadataProps.md)."""
-
-FORMATS: dict[str, ChannelOrder] = {"Gray8": "grey", "Rgb8": "RGB", "Bgr8": "BGR"}
-RANGES = {"NominalRange_0_255": 255.0, "Normalized_0_1": 1.0}
 
 
 def add_picture(build: Build) -> None:
@@ -118,7 +113,7 @@ def contract_of(build: Build) -> tuple[InputContract, Array | None]:
 
 def _order(prepared: Prepared, channels: int, build: Build) -> ChannelOrder:
     """The order in which the first layer meets the channels."""
-    said = FORMATS.get(build.model.metadata.get(PIXEL_FORMAT, ""))
+    said = PIXEL_FORMATS.get(build.model.metadata.get(PIXEL_FORMAT, ""))
     if channels == 1:
         return "grey"
     if said not in ("RGB", "BGR"):
@@ -136,7 +131,7 @@ def _order(prepared: Prepared, channels: int, build: Build) -> ChannelOrder:
 
 def _maximum(prepared: Prepared, entry: Entry, build: Build) -> float:
     """What a white pixel is worth as it enters the graph."""
-    said = RANGES.get(build.model.metadata.get(PIXEL_RANGE, ""))
+    said = PIXEL_RANGES.get(build.model.metadata.get(PIXEL_RANGE, ""))
     if entry.type == BYTES:
         return 255.0
     if said is not None:

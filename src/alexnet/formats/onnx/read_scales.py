@@ -181,6 +181,8 @@ def _prepared(before: Prepared, scale: Scale, channels: int) -> Prepared | None:
         and not any(before.mean)
     )
     own = np.array(before.scale) * factor
+    if of_one and not before.of_one:
+        own = np.full(channels, 1 / 255)  # as a graph says it in single precision
     mean = np.array(before.mean) - shift / own
     return replace(before, scale=tuple(own.tolist()), mean=tuple(mean.tolist()), of_one=of_one)
 

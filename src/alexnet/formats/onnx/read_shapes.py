@@ -37,8 +37,8 @@ def flatten(node: Node, build: Build) -> None:
     """All of a picture's numbers in a row."""
     value = build.value(node)
     _require_whole(node, build, value)
-    axis = normal_axis(node, build, build.integer(node, "axis", 1), len(value.view) + 2)
-    if axis != 1:
+    axis = build.integer(node, "axis", 1)
+    if axis not in (1, -len(value.view)):
         raise build.error(node, f"flattens from axis {axis}; 1, all of a picture, is read")
     build.give(node, value.viewed((math.prod(value.view),)))
 

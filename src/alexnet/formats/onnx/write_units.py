@@ -6,7 +6,7 @@ from typing import assert_never
 
 import numpy as np
 
-from alexnet.formats.onnx.graph import Graph
+from alexnet.formats.onnx.graph import Attribute, Graph
 from alexnet.formats.onnx.write_windows import write_divided
 from alexnet.network.layers import (
     Activation,
@@ -152,13 +152,18 @@ def write_norm_across(graph: Graph, layer: CrossMapNorm) -> None:
         write_divided(graph, read, f"{name}:sums", a, layer.k, layer.beta, name)
         return
     alpha = layer.alpha if layer.alpha_divided else layer.alpha * layer.size
-    attributes = {"size": layer.size, "alpha": alpha, "beta": layer.beta, "bias": layer.k}
+    attributes: dict[str, Attribute] = {
+        "size": layer.size,
+        "alpha": float(alpha),
+        "beta": float(layer.beta),
+        "bias": float(layer.k),
+    }
     if layer.groups == 1:
-        graph.add("LRN", [read], name, {**attributes})
+        graph.add("LRN", [read], name, attributes)
         return
     share = (-1, channels // layer.groups, height, width)
     apart = graph.reshaped(read, share, f"{name}:sets")
-    normed = graph.add("LRN", [apart], f"{name}:normed", {**attributes})
+    normed = graph.add("LRN", [apart], f"{name}:normed", attributes)
     graph.reshaped(normed, (-1, channels, height, width), name)
 
 

@@ -175,7 +175,7 @@ def _made(checkpoint: Checkpoint, preprocessing: bool) -> _Made:
         opset_imports=[helper.make_opsetid("", OPSET)],
         ir_version=IR_VERSION,
     )
-    helper.set_model_props(model, metadata_of(checkpoint))
+    helper.set_model_props(model, metadata_of(checkpoint, prepared=preprocessing))
     learned: dict[str, Array] = dict(checkpoint.arrays)
     if checkpoint.mean_image is not None:
         learned[write_pictures.MEAN_IMAGE] = checkpoint.mean_image
@@ -309,7 +309,8 @@ def _notes(checkpoint: Checkpoint, preprocessing: bool) -> Iterator[str]:
         yield f"layers that read what the output does not need are not in the graph: {apart}"
     if checkpoint.training is not None:
         yield "the run's state, velocities and progress, is left out"
-    other = sorted({str(a.dtype) for a in checkpoint.arrays.values() if a.dtype != np.float32})
+    kinds = {array.dtype.newbyteorder("=") for array in checkpoint.arrays.values()}
+    other = sorted(str(kind) for kind in kinds if kind != np.float32)
     if other:
         yield f"weights of {', '.join(other)} are kept so, and computed with as float32"
     if preprocessing:
