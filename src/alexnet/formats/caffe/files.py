@@ -4,6 +4,7 @@ take the arrays of a model.
 
 from __future__ import annotations
 
+from mmap import ACCESS_READ, mmap
 from pathlib import Path
 
 from alexnet.formats.caffe.inputs import contract
@@ -91,10 +92,13 @@ def _load_model(path: Path) -> Message:
                 f"{path}: has {size:,} bytes; a model has up to {MOST_MODEL_BYTES:,}, for protocol"
                 " buffers go no further"
             )
-        data = path.read_bytes()
+        if not size:
+            raise FormatError(f"{path}: is empty; a model holds layers")
+        with path.open("rb") as file:
+            data = mmap(file.fileno(), size, access=ACCESS_READ)
     except OSError as error:
         raise FormatError(f"{path}: cannot be read ({error.strerror or error})") from None
-    return decode(data, "NetParameter", str(path))
+    return decode(memoryview(data), "NetParameter", str(path))
 
 
 def _without_net(path: Path, message: Message, error: FormatError) -> FormatError:
