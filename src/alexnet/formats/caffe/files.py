@@ -77,11 +77,12 @@ def _text(path: Path) -> str:
         size = path.stat().st_size
         if size > MOST_BYTES:
             raise FormatError(f"{path}: has {size:,} bytes; a definition has up to {MOST_BYTES:,}")
-        return path.read_bytes().decode("utf-8-sig")
+        data = path.read_bytes()
     except OSError as error:
         raise FormatError(f"{path}: cannot be read ({error.strerror or error})") from None
-    except UnicodeDecodeError as error:
-        raise FormatError(f"{path}: is no text (byte {error.start} is not UTF-8)") from None
+    if b"\0" in data:
+        raise FormatError(f"{path}: is no text (byte {data.index(0)} is 0)")
+    return data.decode("utf-8-sig", "replace")  # people comment in encodings of their own
 
 
 def _load_model(path: Path) -> Message:
