@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 
 from alexnet import formats
-from alexnet.formats import Checkpoint, FormatError
+from alexnet.formats import Beside, Checkpoint, FormatError
 from alexnet.formats.caffe import read_mean, write_mean
 from alexnet.network.contract import InputContract
 from formats.caffe_protocol import new
-from formats.caffe_small import TEXT, model
+from formats.caffe_small import OLD_TEXT, TEXT, model
 
 IMAGE = np.random.default_rng(0).uniform(0, 255, (3, 8, 9)).astype(np.float32)
 
@@ -150,3 +150,25 @@ def test_means_that_contradict_themselves_are_refused(tmp_path: Path) -> None:
     ):
         with pytest.raises(FormatError, match=said):
             opened(tmp_path, transform)
+
+
+def test_a_definition_without_a_mean_takes_what_the_model_was_trained_with(tmp_path: Path) -> None:
+    """As a deploy definition beside a snapshot of training."""
+    write_mean(np.full((3, 8, 8), 9, np.float32), tmp_path / "mean.binaryproto")
+    deploy, weights = tmp_path / "deploy.prototxt", tmp_path / "trained.caffemodel"
+    deploy.write_text(OLD_TEXT, encoding="utf-8")
+    snapshot = OLD_TEXT.replace(
+        'input: "data" input_dim: 1 input_dim: 3 input_dim: 6 input_dim: 6',
+        'layers { name: "data" type: DATA top: "data" top: "label" include { phase: TRAIN }'
+        ' transform_param { crop_size: 6 mirror: true mean_file: "x/mean.binaryproto" } }',
+    )
+    weights.write_bytes(model(snapshot))
+    found = formats.read(deploy, beside=Beside(weights=weights))
+    assert found.contract == InputContract(
+        channel_order="BGR", pixel_maximum=255.0, mean_image=True, border_pixels=1
+    )
+    assert "what is done to pictures is what the data layer of the model says" in found.notes
+    assert formats.read(weights).contract == found.contract
+    weights.write_bytes(model(OLD_TEXT))
+    found = formats.read(deploy, beside=Beside(weights=weights))
+    assert "the file says no mean of its pictures; nothing is subtracted" in found.notes

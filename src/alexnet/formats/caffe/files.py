@@ -4,10 +4,11 @@ take the arrays of a model.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from mmap import ACCESS_READ, mmap
 from pathlib import Path
 
-from alexnet.formats.caffe.inputs import contract
+from alexnet.formats.caffe.inputs import contract, model_pictures
 from alexnet.formats.caffe.message import Message
 from alexnet.formats.caffe.reader import Net, read_net
 from alexnet.formats.caffe.recognise import is_definition, is_model
@@ -54,8 +55,10 @@ def read_definition(path: Path, beside: Beside) -> Checkpoint:
             " (--weights)"
         )
     net = _defined(path)
-    model = _load_model(beside.weights)
-    return _checkpoint(path, net, tuple(layers_of(model)), str(beside.weights))
+    layers = tuple(layers_of(_load_model(beside.weights)))
+    if net.pictures.message is None:
+        net = replace(net, pictures=model_pictures(layers, net.build))
+    return _checkpoint(path, net, layers, str(beside.weights))
 
 
 def describe_definition(path: Path, beside: Beside) -> Described:
