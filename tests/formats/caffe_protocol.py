@@ -32,7 +32,8 @@ MESSAGES: dict[str, str] = {
     "InnerProductParameter": "1 num_output uint32; 2 bias_term bool;"
     " 3 weight_filler FillerParameter; 4 bias_filler FillerParameter; 5 axis int32;"
     " 6 transpose bool",
-    "PoolingParameter": "1 pool PoolMethod; 2 kernel_size uint32; 3 stride uint32; 4 pad uint32",
+    "PoolingParameter": "1 pool PoolMethod; 2 kernel_size uint32; 3 stride uint32; 4 pad uint32;"
+    " 12 global_pooling bool",
     "LRNParameter": "1 local_size uint32; 2 alpha float; 3 beta float; 4 norm_region NormRegion;"
     " 5 k float",
     "DropoutParameter": "1 dropout_ratio float",
@@ -72,7 +73,7 @@ ENUMERATIONS: dict[str, str] = {
     "Phase": "0 TRAIN; 1 TEST",
     "PoolMethod": "0 MAX; 1 AVE; 2 STOCHASTIC",
     "NormRegion": "0 ACROSS_CHANNELS; 1 WITHIN_CHANNEL",
-    "EltwiseOp": "0 PROD; 1 SUM",
+    "EltwiseOp": "0 PROD; 1 SUM; 2 MAX",
     "DB": "0 LEVELDB; 1 LMDB",
     "LayerType": "0 NONE; 1 ACCURACY; 4 CONVOLUTION; 5 DATA; 6 DROPOUT; 14 INNER_PRODUCT; 15 LRN;"
     " 17 POOLING; 18 RELU; 20 SOFTMAX; 21 SOFTMAX_LOSS",

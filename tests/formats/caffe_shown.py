@@ -14,7 +14,7 @@ import torch
 from alexnet import formats
 from alexnet.formats import Checkpoint, Written
 from alexnet.network.arithmetic import network_parameters
-from alexnet.network.contract import InputContract
+from alexnet.network.contract import ChannelOrder, InputContract
 from alexnet.network.spec import Network
 from alexnet.torch_net import build
 
@@ -33,12 +33,12 @@ def drawn(network: Network, seed: int = 0) -> dict[str, np.ndarray]:
 
 
 def checkpoint(network: Network, **said: Any) -> Checkpoint:
-    contract = InputContract(
-        channel_order="BGR" if network.picture.shape[0] == 3 else "grey", pixel_maximum=255.0
-    )
-    return Checkpoint(**{
-        "network": network, "arrays": drawn(network), "contract": contract, **said
-    })  # fmt: skip
+    """The network with drawn weights for pictures in Caffe's own order, or as is said."""
+    order: ChannelOrder = "BGR" if network.picture.shape[0] == 3 else "grey"
+    said.setdefault("contract", InputContract(channel_order=order, pixel_maximum=255.0))
+    if "arrays" not in said:
+        said["arrays"] = drawn(network)
+    return Checkpoint(network=network, **said)
 
 
 def pictures_for(network: Network, many: int = 2) -> np.ndarray:

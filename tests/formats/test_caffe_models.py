@@ -16,6 +16,7 @@ from alexnet.formats.caffe.message import Message
 from alexnet.formats.caffe.schema import ENUMERATIONS
 from alexnet.formats.caffe.text import parse
 from alexnet.formats.caffe.wire import decode
+from alexnet.network.arithmetic import network_parameters
 from alexnet.torch_net import build
 from formats.caffe_definitions import (
     SPELLINGS,
@@ -243,3 +244,92 @@ def test_weights_that_are_no_numbers_are_told(tmp_path: Path) -> None:
     path.write_bytes(net.SerializeToString())
     notes = formats.read(path).notes
     assert "'conv1.weight' holds 2 numbers that are not finite" in notes
+
+
+# --- nets whose layers are no chain ---------------------------------------------------------------
+
+
+def conv(name: str, bottom: str, filters: int, window: str) -> str:
+    """A convolution and its relu in place, as every net of these has them."""
+    return (
+        f'layer {{ name: "{name}" type: "Convolution" bottom: "{bottom}" top: "{name}"'
+        f" convolution_param {{ num_output: {filters} {window} }} }}\n"
+        f'layer {{ name: "{name}_relu" type: "ReLU" bottom: "{name}" top: "{name}" }}\n'
+    )
+
+
+def pool(name: str, bottom: str, window: str) -> str:
+    return (
+        f'layer {{ name: "{name}" type: "Pooling" bottom: "{bottom}" top: "{name}"'
+        f" pooling_param {{ {window} }} }}\n"
+    )
+
+
+def concat(name: str, *bottoms: str) -> str:
+    read = " ".join(f'bottom: "{bottom}"' for bottom in bottoms)
+    return f'layer {{ name: "{name}" type: "Concat" {read} top: "{name}" }}\n'
+
+
+INPUT = 'name: "net" input: "data" input_dim: [1, 3, 64, 64]\n'
+END = 'layer { name: "prob" type: "Softmax" bottom: "last" top: "prob" }\n'
+
+BRANCHES = {
+    "squeezed": INPUT
+    + conv("conv1", "data", 6, "kernel_size: 7 stride: 2")
+    + pool("pool1", "conv1", "kernel_size: 3 stride: 2")
+    + conv("fire2/squeeze1x1", "pool1", 4, "kernel_size: 1")
+    + conv("fire2/expand1x1", "fire2/squeeze1x1", 6, "kernel_size: 1")
+    + conv("fire2/expand3x3", "fire2/squeeze1x1", 6, "kernel_size: 3 pad: 1")
+    + concat("fire2/concat", "fire2/expand1x1", "fire2/expand3x3")
+    + conv("conv10", "fire2/concat", 5, "kernel_size: 1 pad: 1")
+    + pool("last", "conv10", "pool: AVE global_pooling: true")
+    + END,
+    "inception": INPUT
+    + conv("conv1", "data", 8, "kernel_size: 7 stride: 2 pad: 3 bias_term: false")
+    + pool("pool1", "conv1", "pool: MAX kernel_size: 3 stride: 2")
+    + conv("3a/1x1", "pool1", 4, "kernel_size: 1")
+    + conv("3a/5x5_reduce", "pool1", 3, "kernel_size: 1")
+    + conv("3a/5x5", "3a/5x5_reduce", 4, "kernel_size: 5 pad: 2")
+    + pool("3a/pool", "pool1", "pool: MAX kernel_size: 3 stride: 1 pad: 1")
+    + conv("3a/pool_proj", "3a/pool", 4, "kernel_size: 1")
+    + concat("3a/output", "3a/1x1", "3a/5x5", "3a/pool_proj")
+    + pool("pool2", "3a/output", "pool: AVE kernel_size: 5 stride: 3 pad: 1")
+    + 'layer { name: "last" type: "InnerProduct" bottom: "pool2" top: "last"'
+    + " inner_product_param { num_output: 5 bias_term: false } }\n"
+    + END,
+    "summed": INPUT
+    + conv("a", "data", 4, "kernel_size: 3 pad: 1 stride: 2")
+    + conv("b", "a", 4, "kernel_size: 3 pad: 1 group: 2")
+    + 'layer { name: "sum" type: "Eltwise" bottom: "a" bottom: "b" top: "sum"'
+    + " eltwise_param { operation: SUM coeff: 1 coeff: 0.5 } }\n"
+    + 'layer { name: "max" type: "Eltwise" bottom: "sum" bottom: "a" top: "max"'
+    + " eltwise_param { operation: MAX } }\n"
+    + 'layer { name: "flat" type: "Flatten" bottom: "max" top: "flat" }\n'
+    + 'layer { name: "last" type: "InnerProduct" bottom: "flat" top: "last"'
+    + " inner_product_param { num_output: 5 } }\n"
+    + END,
+}
+
+
+@pytest.mark.parametrize("name", BRANCHES)
+def test_branches_say_what_opencv_says(name: str, tmp_path: Path) -> None:
+    cv2 = opencv()
+    model, definition = tmp_path / "net.caffemodel", tmp_path / "net.prototxt"
+    definition.write_text(BRANCHES[name], encoding="utf-8")
+    parts: dict[str, list[tuple[int, ...]]] = {}
+    for parameter in network_parameters(formats.describe(definition).network):
+        parts.setdefault(parameter.layer, []).append(parameter.shape)
+    net, random = parsed(BRANCHES[name]), np.random.default_rng(0)
+    for layer in net.layer:
+        for shape in parts.get(layer.name, ()):
+            blob = layer.blobs.add()
+            blob.shape.dim.extend(shape)
+            spread = math.sqrt(2 / max(math.prod(shape[1:]), 8))
+            blob.data.extend(random.normal(0, spread, math.prod(shape)).tolist())
+    model.write_bytes(net.SerializeToString())
+    theirs = cv2.dnn.readNetFromCaffe(str(definition), str(model))
+    pictures = random.normal(size=(2, 3, 64, 64)).astype(np.float32)
+    theirs.setInput(pictures)
+    wanted = theirs.forward("prob")
+    assert wanted.std() > 1e-2
+    assert difference(outputs(formats.read(model), pictures), wanted) < 1e-4

@@ -17,7 +17,7 @@ from alexnet.formats.cuda_convnet.notes import Notes, listed, shown
 from alexnet.network.layers import Input, LogisticLoss, Loss, Softmax
 from alexnet.network.spec import Network, NetworkError
 
-MOST_LAYERS = 5_000
+MOST_LAYERS = 2_000
 
 KINDS: dict[str, Callable[[Message, Build], None]] = {
     "Convolution": layers_weighted.convolution,

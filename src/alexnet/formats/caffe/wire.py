@@ -16,7 +16,7 @@ from alexnet.formats.caffe.message import Entry, Message, Numbers, Value
 from alexnet.formats.caffe.schema import BY_NAME, BY_NUMBER, ENUMERATIONS, Field
 from alexnet.formats.checkpoint import FormatError
 
-MOST_FIELDS = 1_000_000
+MOST_FIELDS = 50_000
 """More than any Caffe model has: every layer with its settings, every array as one."""
 
 FLOATS = {"float": np.dtype("<f4"), "double": np.dtype("<f8")}
@@ -38,7 +38,7 @@ class _File:
 
 
 def decode(data: bytes | memoryview, kind: str, where: str) -> Message:
-    """The message of a kind in `data`; arrays are copies, so that `data` may go.
+    """The message of a kind in `data`; all of it is copies, so that `data` may go.
 
     Raises:
         FormatError: the bytes are no such message; names the byte.
@@ -147,6 +147,10 @@ def _loose_numbers(
     step = len(tag) + size
     if first + size > end:
         raise file.error(start, f"{known.name} is cut off")
+    if bytes(file.data[start + step : first + step]) != tag and known.packed:  # one by itself
+        number = np.frombuffer(file.data[first : first + size], FLOATS[known.kind])
+        found.fields.setdefault(known.name, []).append(Entry(number.copy()))
+        return first + size
     rows, at, runs = 1, start, list[Numbers]()
     while at + step <= end and bytes(file.data[at : at + len(tag)]) == tag:
         many = min(rows, (end - at) // step)

@@ -10,7 +10,8 @@ import numpy as np
 
 from alexnet.formats.caffe.draft import Blob, Draft
 from alexnet.formats.caffe.message import Message
-from alexnet.formats.caffe.write_weighted import filler_of, stacked
+from alexnet.formats.caffe.write_fillers import filler_of
+from alexnet.formats.caffe.write_products import stacked
 from alexnet.formats.checkpoint import Array
 from alexnet.formats.variants.carrying import refuse
 from alexnet.network.arithmetic import weight_names

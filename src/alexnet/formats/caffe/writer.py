@@ -18,14 +18,15 @@ from alexnet.formats.caffe.message import Message
 from alexnet.formats.caffe.prepared import Pictures, pictures, prepared
 from alexnet.formats.caffe.text import format_text
 from alexnet.formats.caffe.wire import encode, piece_bytes
+from alexnet.formats.caffe.write_conv import write_conv
 from alexnet.formats.caffe.write_local import write_local
+from alexnet.formats.caffe.write_products import write_fully_connected
 from alexnet.formats.caffe.write_units import (
     write_activation,
     write_dropout,
     write_joined,
     write_softmax,
 )
-from alexnet.formats.caffe.write_weighted import write_conv, write_fully_connected
 from alexnet.formats.caffe.write_windows import write_average_pool, write_max_pool, write_norm
 from alexnet.formats.checkpoint import Checkpoint, FormatError, Written
 from alexnet.formats.cuda_convnet.notes import Notes
