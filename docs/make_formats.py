@@ -157,7 +157,9 @@ def outcome(known: Format, name: str) -> Outcome:
         bare = known in BARE
         back = read(path, beside=Beside(network=given.network) if bare else Beside())
         notes = tuple(_plain(note, folder) for note in written.notes)
-        return Outcome(_word(given, back, bare), _difference(given, back, bare), notes)
+        word = _word(given, back, bare)
+        apart = difference(given, back, bare) if word == "outputs" else 0.0
+        return Outcome(word, apart, notes)
 
 
 def drawn(network: Network) -> Checkpoint:
@@ -187,11 +189,14 @@ def _word(given: Checkpoint, back: Checkpoint, bare: bool) -> Word:
     return "all" if said == (given.contract, given.classes, True) else "outputs"
 
 
-def _difference(given: Checkpoint, back: Checkpoint, bare: bool) -> float:
-    """Of the scores that both give to two pictures; arrays alone are fed as `given` is."""
-    if _word(given, back, bare) in ("all", "arrays"):
-        return 0.0
-    scores = [_scores(given, given), _scores(back, given if bare else back)]
+def difference(given: Checkpoint, back: Checkpoint, fed_alike: bool) -> float:
+    """Of the scores that both give to two pictures, as a part of the largest.
+
+    Args:
+        given, back: one and the other.
+        fed_alike: whether both are fed as `given` is; else each as its own contract says.
+    """
+    scores = [_scores(given, given), _scores(back, given if fed_alike else back)]
     assert scores[0].shape == scores[1].shape, "both must answer for the same classes"
     return float(np.abs(scores[0] - scores[1]).max() / np.abs(scores[0]).max())
 

@@ -112,6 +112,22 @@ def test_what_is_lost_is_said(known: Format, outcomes: dict) -> None:
             assert folded == (name in TOWERS)
 
 
+@pytest.mark.parametrize("name", NETWORKS)
+def test_a_graph_without_our_words_says_the_same(
+    name: str, page: ModuleType, tmp_path: Path
+) -> None:
+    import onnx as library
+
+    given, path = page.drawn(reduced(name)), tmp_path / "net.onnx"
+    write(given, path)
+    model = library.load(str(path))
+    del model.metadata_props[:]
+    library.save(model, str(path))
+    back = read(path)
+    assert page.difference(given, back, fed_alike=True) <= ROUNDED
+    assert any("mean" in note for note in back.notes)
+
+
 def test_the_page_says_what_was_found(page: ModuleType, outcomes: dict) -> None:
     written = (ROOT / "docs" / "formats.md").read_text(encoding="utf-8")
     assert page.page(outcomes) == written, "run: python docs/make_formats.py"

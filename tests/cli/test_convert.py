@@ -6,6 +6,7 @@ import itertools
 import json
 import re
 import shlex
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -20,11 +21,13 @@ from alexnet.cli.convert import check_written
 from alexnet.cli.variants import changes
 from alexnet.formats import Beside, Checkpoint, read, write
 from alexnet.network.catalog import get_network
+from alexnet.network.codec import to_json
 from alexnet.network.contract import InputContract
 from alexnet.network.edit import with_classes, with_input
 from alexnet.network.layers import CrossMapNorm, Dropout
 from alexnet.network.spec import Network
-from alexnet.numpy_net import initial_arrays
+from alexnet.numpy_net import forward, initial_arrays
+from formats.variants_shown import shown
 from reduced import reduced
 
 
@@ -47,20 +50,27 @@ PLAIN = InputContract(channel_order="RGB", pixel_maximum=255.0)
 CAFFES = InputContract(channel_order="BGR", pixel_maximum=255.0, mean=(104.0, 117.0, 123.0))
 
 
-@pytest.fixture
-def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder with a few small checkpoints, where the commands run."""
-    monkeypatch.chdir(tmp_path)
+@pytest.fixture(scope="module")
+def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a few small checkpoints and one's description."""
+    folder = tmp_path_factory.mktemp("prepared")
     small = with_classes(with_input(get_network("cifar_relu"), 16), 3)
-    write(checkpoint(small, PLAIN), "small.safetensors")
-    write(checkpoint(reduced("as_run"), PLAIN), "towers.safetensors")
-    write(checkpoint(reduced("caffe"), CAFFES), "caffe.safetensors")
-    Path("small.json").write_text(json.dumps({}))
-    outcome("convert small.safetensors small.json")
+    write(checkpoint(small, PLAIN), folder / "small.safetensors")
+    write(checkpoint(reduced("as_run"), PLAIN), folder / "towers.safetensors")
+    write(checkpoint(reduced("caffe"), CAFFES), folder / "caffe.safetensors")
+    (folder / "small.json").write_text(to_json(small))
+    return folder
+
+
+@pytest.fixture
+def here(prepared: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The same, a copy in which the commands run."""
+    monkeypatch.chdir(tmp_path)
+    shutil.copytree(prepared, tmp_path, dirs_exist_ok=True)
     return tmp_path
 
 
-TARGETS = ("x.safetensors", "--hub x", "x.npy", "x.npz", "x.convnet")
+TARGETS = ("x.safetensors", "--hub x", "x.npy", "x.npz", "x.caffemodel", "x.onnx", "x.convnet")
 
 
 def source_of(target: str) -> str:
@@ -68,14 +78,25 @@ def source_of(target: str) -> str:
     return f"{name} --network small.json" if name.endswith((".npy", ".npz")) else name
 
 
-@pytest.mark.parametrize(("first", "second"), list(itertools.permutations(TARGETS, 2)))
-def test_any_format_into_any_other(
+FROM_CAFFE = " --set channels=RGB --set rule=cuda-convnet"
+"""Caffe's and bare arrays are of BGR pictures, cuda-convnet's of RGB; rules of sizes have names."""
+
+THROUGH = [
+    *itertools.pairwise([*TARGETS, TARGETS[0]]),
+    *itertools.pairwise([*TARGETS[::3], *TARGETS[1::3], *TARGETS[2::3], TARGETS[0]]),
+    *itertools.pairwise([*TARGETS[::2], *TARGETS[1::2], TARGETS[0]][::-1]),
+]
+"""Each format to three others and from three others; the benchmark converts between every two."""
+
+
+@pytest.mark.parametrize(("first", "second"), dict.fromkeys(THROUGH))
+def test_formats_follow_one_another(
     first: str, second: str, here: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     outcome(f"convert small.safetensors {first}")
     source = source_of(first)
-    if second == "x.convnet" and first in ("x.npy", "x.npz"):
-        source += " --set channels=RGB"  # bare arrays are taken for Caffe's, which are BGR
+    if second == "x.convnet" and first in ("x.npy", "x.npz", "x.caffemodel"):
+        source += FROM_CAFFE
     outcome(f"convert {source} {second.replace('x', 'y', 1) if second[0] == 'x' else '--hub y'}"
             " --check")  # fmt: skip
     assert capsys.readouterr().out.count("check: read back, the scores of 4 pictures") == 1
@@ -95,6 +116,7 @@ def _flat(network: Network) -> dict[str, np.ndarray]:
         ("caffe", "white=1"),
         ("caffe", "alpha=undivided"),
         ("caffe", "dropout=test"),
+        ("caffe", "rule=cuda-convnet"),
         ("caffe", "mean=none"),
         ("caffe", "mean=100"),
         ("towers", "mean=10,20,30 --set bias=unshared"),
@@ -165,7 +187,33 @@ def test_weights_join_what_describes_their_network(
 def test_descriptions_are_checked_too(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
     outcome("convert as_run layers-mine.cfg --check")
     outcome("convert small.safetensors net.json --check")
-    assert capsys.readouterr().out.count("check: every layer reads back equal") == 2
+    outcome("convert caffe layers-c.cfg --set rule=cuda-convnet --set dropout=test --check")
+    assert capsys.readouterr().out.count("check: every layer reads back equal") == 3
+
+
+def test_a_definition_of_caffe_takes_the_weights_of_a_model(
+    here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    outcome("convert small.safetensors x.caffemodel")
+    Image.fromarray(np.zeros((16, 16, 3), np.uint8)).save("p.png")
+    outcome("explain x.prototxt --json")
+    outcome("predict x.prototxt p.png --weights x.caffemodel")
+    outcome("predict x.prototxt p.png", status=2)
+    assert "holds no weights; name the model file that does" in capsys.readouterr().err
+
+
+def test_a_graph_of_bytes_does_what_the_contract_says(here: Path) -> None:
+    import onnxruntime
+
+    outcome("convert caffe.safetensors x.onnx --bytes --check")
+    one = read("caffe.safetensors")
+    images = np.random.default_rng(2).integers(0, 256, (2, *one.network.picture.shape))
+    session = onnxruntime.InferenceSession("x.onnx")
+    given = {session.get_inputs()[0].name: images.astype(np.uint8).transpose(0, 2, 3, 1)}
+    (found,) = session.run(None, given)
+    wanted = forward(one.network, one.arrays, {one.network.picture.name: shown(one, images)})
+    last = wanted[one.network.outputs.name].reshape(2, -1)
+    np.testing.assert_allclose(found.reshape(2, -1), last, rtol=1e-4, atol=1e-7)
 
 
 def test_every_verb_opens_every_format(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -188,11 +236,16 @@ def test_every_verb_opens_every_format(here: Path, capsys: pytest.CaptureFixture
     [
         ("convert small.safetensors", "name what to write"),
         ("convert small.safetensors x.npz --hub x", "and not both"),
+        ("convert small.safetensors x.prototxt", "lies beside a .caffemodel, so name that"),
+        ("convert small.safetensors x.npz --bytes", "--bytes goes with .onnx"),
+        ("convert small.json x.cfg --set white=1", "white=1 is about weights"),
+        ("convert small.json x.cfg --weights small.safetensors", ".cfg holds none"),
+        ("convert paper x.json --set rule=torch", "'conv1a': the size rule 'torch' lays its"),
+        ("convert small.safetensors x.npz --set rule=theano", "must be torch or caffe or"),
         ("convert small.safetensors x.zip", "its ending says no format"),
         ("convert nothing.pth x.npz", "nothing.pth: no such checkpoint"),
         ("convert paper x.npz", "holds no weights; name the file that does, with --weights FILE"),
         ("convert small.json x.npz", "holds no weights"),
-        ("convert small.safetensors x.json --set white=1", "--set goes with weights"),
         ("convert small.safetensors x.npz --input 3", "--input goes with .cfg and .json"),
         ("convert small.safetensors x.npz --network paper", "says its own network; name none"),
         ("convert small.safetensors x.npz --weights x", "has its own weights; name none"),
