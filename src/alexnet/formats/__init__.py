@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Generator
+from contextlib import contextmanager
 from dataclasses import fields
 from pathlib import Path
 
@@ -67,7 +69,9 @@ def read(path: str | os.PathLike[str], *, beside: Beside = NOTHING) -> Checkpoin
             says itself.
     """
     path = Path(path)
-    return _known(path, beside).read(path, beside)
+    known = _known(path, beside)
+    with _naming(path, beside):
+        return known.read(path, beside)
 
 
 def describe(path: str | os.PathLike[str], *, beside: Beside = NOTHING) -> Described:
@@ -78,10 +82,22 @@ def describe(path: str | os.PathLike[str], *, beside: Beside = NOTHING) -> Descr
     """
     path = Path(path)
     known = _known(path, beside)
-    if known.describe is not None:
-        return known.describe(path, beside)
-    found = known.read(path, beside)
+    with _naming(path, beside):
+        if known.describe is not None:
+            return known.describe(path, beside)
+        found = known.read(path, beside)
     return Described(network=found.network, notes=found.notes)
+
+
+@contextmanager
+def _naming(path: Path, beside: Beside) -> Generator[None]:
+    """Puts the file before errors of what was read of it, which do not know it."""
+    try:
+        yield
+    except FormatError as error:
+        if any(str(known) in str(error) for known in (path, beside.weights) if known is not None):
+            raise
+        raise FormatError(f"{path}: {error}") from error
 
 
 def _known(path: Path, beside: Beside) -> Format:
