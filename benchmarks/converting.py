@@ -72,10 +72,11 @@ def put(network: Network, path: Path) -> None:
     write(Checkpoint(network=network, arrays=arrays, contract=contract), path)
 
 
-def convert(source: Path, target: Path) -> Cost:
+def convert(network: str, source: Path, target: Path) -> Cost:
     """One `alexnet convert`, from the start of its process to its end."""
     where = ["--hub", str(target)] if target.suffix == "" else [str(target)]
-    command = [sys.executable, "-m", "alexnet", "convert", str(source), *where]
+    whose = ["--network", network] if source.suffix in (".npy", ".npz") else []
+    command = [sys.executable, "-m", "alexnet", "convert", str(source), *where, *whose]
     began = time.perf_counter()
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE) as process:
         said = process.stderr.read().decode() if process.stderr else ""
@@ -91,13 +92,15 @@ def measured(network: str, folder: Path, rounds: int) -> dict[Pair, Cost]:
     formats, first = CARRIED[network], folder / ENDINGS["safetensors"]
     put(get_network(network), first)
     for name in formats[1:]:
-        convert(first, folder / ENDINGS[name])
+        convert(network, first, folder / ENDINGS[name])
     found: dict[Pair, Cost] = {}
     for source, target in itertools.permutations(formats, 2):
         costs: list[Cost] = []
         for _ in range(rounds):
             with tempfile.TemporaryDirectory(dir=folder) as place:
-                costs.append(convert(folder / ENDINGS[source], Path(place) / ENDINGS[target]))
+                costs.append(
+                    convert(network, folder / ENDINGS[source], Path(place) / ENDINGS[target])
+                )
         cost = Cost(statistics.median(c.seconds for c in costs), max(c.memory for c in costs))
         found[network, source, target] = cost
         print(f"{network}, {source} → {target}: {cost.seconds:.2f} s, {cost.gibibytes} GiB")
