@@ -647,7 +647,7 @@ REFUSED: tuple[tuple[Nodes, str], ...] = (
     ([node("Identity", "x", "y")], "has no layer that says anything of a picture"),
     ([node("Slice", "x from to", "y")], "node 'y' (Slice): takes every 1. of axis 0, or none"),
     ([node("BatchNormalization", "x one one one one", "y")], "do not fit the 3 channels it reads"),
-    ([node("Relu", "one", "a"), node("Mul", "x a", "y")], "node 'a' (Relu): computes with constants"),
+    ([node("Relu", "one", "a"), node("Mul", "x a", "y")], "'a' (Relu): computes with constants"),
 )  # fmt: skip
 
 

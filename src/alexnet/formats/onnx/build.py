@@ -29,7 +29,7 @@ GENERATED = re.compile(r"^/+|_output_0$|:0$")
 STEM = re.compile(r"[._/:](weights?|kernel|filters?|w|W)(_\d+)?(/read)?(:0)?$")
 """What weights are called behind the name of their layer."""
 
-MOST_LAYERS = 5_000
+MOST_LAYERS = 2_000
 MOST_NUMBERS = 2**20
 """Of a constant that is looked into, as scales and shapes are."""
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 from alexnet.formats.checkpoint import FormatError
+from alexnet.formats.cuda_convnet.notes import shown
 from alexnet.formats.onnx.tensors import Tensor, tensor_of
 from alexnet.formats.onnx.wire import Description, description_of
 
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 Value = int | float | str | tuple[int, ...] | tuple[float, ...] | Tensor
 """What an attribute may be."""
 
-MOST_NODES = 100_000
+MOST_NODES = 20_000
 PASSING = ("Constant", "Identity", "Squeeze")
 """Operators that compute nothing."""
 
@@ -40,7 +41,8 @@ class Node:
     @property
     def called(self) -> str:
         """How to name it to a person."""
-        return f"node '{self.name or next(iter(self.outputs), '')}' ({self.operator})"
+        name = shown(self.name or next(iter(self.outputs), ""))
+        return f"node '{name}' ({shown(self.operator)})"
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,23 +109,30 @@ def _plain(proto: ModelProto, found: Description, path: Path) -> Model:
     def tensor(proto: TensorProto, name: str) -> Tensor:
         return tensor_of(proto, name, found.blobs, path)
 
-    constants = {each.name: tensor(each, each.name) for each in graph.initializer}
+    constants = {_text(each.name): tensor(each, each.name) for each in graph.initializer}
     if len(constants) < len(graph.initializer):
         raise FormatError(f"{path}: has two initializers of one name")
     nodes = tuple(_node(each, tensor, path) for each in graph.node)
     inputs = tuple(_entry(each) for each in graph.input if each.name not in constants)
-    outputs = tuple(each.name for each in graph.output)
+    outputs = tuple(_text(each.name) for each in graph.output)
     _check_order(nodes, [*constants, *(each.name for each in inputs)], outputs, path)
     return Model(
         path=path,
-        name=graph.name,
+        name=_text(graph.name),
         opset=_opset(proto, path),
         nodes=nodes,
         constants=constants,
         inputs=inputs,
         outputs=outputs,
-        metadata={entry.key: entry.value for entry in proto.metadata_props},
+        metadata={_text(entry.key): _text(entry.value) for entry in proto.metadata_props},
     )
+
+
+def _text(value: object) -> str:
+    """A text; the library gives bytes for one that is none."""
+    if not isinstance(value, str):
+        raise UnicodeError
+    return value
 
 
 def _opset(proto: ModelProto, path: Path) -> int:
@@ -139,19 +148,21 @@ def _opset(proto: ModelProto, path: Path) -> int:
 
 
 def _node(proto: NodeProto, tensor: Callable[[TensorProto, str], Tensor], path: Path) -> Node:
-    node = Node(proto.op_type, proto.name, tuple(proto.input), tuple(proto.output), {})
-    if proto.domain not in ("", "ai.onnx"):
+    inputs, outputs = (tuple(map(_text, names)) for names in (proto.input, proto.output))
+    node = Node(_text(proto.op_type), _text(proto.name), inputs, outputs, {})
+    if _text(proto.domain) not in ("", "ai.onnx"):
         raise FormatError(
-            f"{path}: {node.called} is an operator of '{proto.domain}'; only the standard ones are"
-            " read"
+            f"{path}: {node.called} is an operator of '{shown(proto.domain)}'; only the standard"
+            " ones are read"
         )
     if proto.op_type == "If":
         return _passing(node, proto, path)
     attributes: dict[str, Value] = {}
     for each in proto.attribute:
-        if each.name in attributes:
-            raise FormatError(f"{path}: {node.called} has two attributes '{each.name}'")
-        attributes[each.name] = _value(each, node, tensor, path)
+        name = _text(each.name)
+        if name in attributes:
+            raise FormatError(f"{path}: {node.called} has two attributes '{shown(name)}'")
+        attributes[name] = _value(each, node, tensor, path)
     return Node(node.operator, node.name, node.inputs, node.outputs, attributes)
 
 
@@ -164,7 +175,7 @@ def _passing(node: Node, proto: NodeProto, path: Path) -> Node:
         inside = {name for each in attribute.g.node for name in each.output}
         if any(each.op_type not in PASSING for each in attribute.g.node):
             raise FormatError(f"{path}: {node.called} has graphs of its own, which are not read")
-        passed |= {each.input[0] for each in attribute.g.node if each.input} - inside
+        passed |= {_text(each.input[0]) for each in attribute.g.node if each.input} - inside
     if len(passed) != 1:
         raise FormatError(f"{path}: {node.called} has graphs of its own, which are not read")
     return Node(node.operator, node.name, (*node.inputs, passed.pop()), node.outputs, {})
@@ -190,8 +201,8 @@ def _value(
             return " ".join(each.decode("utf-8") for each in proto.strings)
         case _:
             raise FormatError(
-                f"{path}: {node.called} has attribute '{proto.name}' of type {proto.type} or of an"
-                " impossible size, which is not read"
+                f"{path}: {node.called} has attribute '{shown(proto.name)}' of type {proto.type} or"
+                " of an impossible size, which is not read"
             )
 
 
@@ -202,7 +213,7 @@ def _entry(proto: ValueInfoProto) -> Entry:
         sides = tuple(
             each.dim_value if each.HasField("dim_value") else None for each in kind.shape.dim[:16]
         )
-    return Entry(proto.name, kind.elem_type, sides)
+    return Entry(_text(proto.name), kind.elem_type, sides)
 
 
 def _check_order(
@@ -214,19 +225,19 @@ def _check_order(
         for name in node.inputs:
             if name and name not in known:
                 raise FormatError(
-                    f"{path}: {node.called} reads '{name}', which nothing before it makes; nodes"
-                    " must stand in the order in which they read one another"
+                    f"{path}: {node.called} reads '{shown(name)}', which nothing before it makes;"
+                    " nodes must stand in the order in which they read one another"
                 )
         for name in node.outputs:
             if name in known:
-                raise FormatError(f"{path}: '{name}' is made twice, again by {node.called}")
+                raise FormatError(f"{path}: '{shown(name)}' is made twice, again by {node.called}")
             if name:
                 known.add(name)
     if not outputs:
         raise FormatError(f"{path}: its graph has no output")
     for name in outputs:
         if name not in known:
-            raise FormatError(f"{path}: its graph's output '{name}' is made by no node")
+            raise FormatError(f"{path}: its graph's output '{shown(name)}' is made by no node")
 
 
 def ints(value: Value | None) -> tuple[int, ...] | None:

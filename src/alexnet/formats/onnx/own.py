@@ -124,9 +124,9 @@ def _network(model: Model) -> Network:
 
 
 def _entry(model: Model, key: str, kind: Any) -> Any:
-    where = f"{model.path}: {key}"
+    where, said = f"{model.path}: {key}", _said(model, key)
     try:
-        return decode(kind, json.loads(_said(model, key)), where)
+        return decode(kind, json.loads(said), where)
     except CodecError as error:
         raise FormatError(str(error)) from None
     except (ValueError, RecursionError):

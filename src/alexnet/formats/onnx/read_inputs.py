@@ -156,6 +156,7 @@ def real(tensor: Tensor, build: Build) -> Array:
     """A tensor's numbers, which must be floating-point ones."""
     if not tensor.is_real:
         raise FormatError(
-            f"{build.model.path}: '{tensor.name}' holds {tensor.dtype}; real numbers are read"
+            f"{build.model.path}: '{shown(tensor.name)}' holds {tensor.dtype}; weights and pictures"
+            " are real numbers"
         )
     return cast("Array", tensor.load())

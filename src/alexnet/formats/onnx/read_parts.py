@@ -16,7 +16,8 @@ def join_parts(node: Node, build: Build, values: Sequence[Value]) -> bool:
     them; at most one may have a bias. Whether it did.
     """
     parts = [build.layers[value.layer] for value in values]
-    if len({part.name for part in parts}) < len(parts) or not all(v.private for v in values):
+    alone = len(parts) == 1 or len({part.name for part in parts}) < len(parts)
+    if alone or not all(value.private for value in values):
         return False
     joined = _joined(parts)
     if joined is None:

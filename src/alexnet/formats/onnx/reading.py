@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Callable
 
 from alexnet.formats.checkpoint import Array, Checkpoint, Described, FormatError
+from alexnet.formats.cuda_convnet.notes import shown
 from alexnet.formats.onnx import (
     read_constants,
     read_scales,
@@ -128,7 +129,7 @@ def _built(model: Model) -> Build:
     for node in needed:
         _read(node, patterns, build)
     if len(model.outputs) > 1:
-        others = ", ".join(f"'{name}'" for name in model.outputs[1:5])
+        others = ", ".join(f"'{shown(name)}'" for name in model.outputs[1:5])
         build.notes.add(f"the first output is read; left out with what only they need: {others}")
     return build
 
@@ -174,7 +175,7 @@ def _read(node: Node, patterns: dict[str, Pattern], build: Build) -> None:
     rule(node, build)
     for name in node.outputs[1:]:
         if name and name not in build.values and build.uses[name]:
-            raise build.error(node, f"makes '{name}', its further output, which is not read")
+            raise build.error(node, f"makes '{shown(name)}', its further output, which is not read")
 
 
 def _network(build: Build) -> Network:
@@ -182,7 +183,8 @@ def _network(build: Build) -> Network:
     last = build.values.get(model.outputs[0])
     if not isinstance(last, Value) or not last.is_whole or last.sets != 1:
         raise FormatError(
-            f"{model.path}: its output '{model.outputs[0]}' is not what a layer gives as a whole"
+            f"{model.path}: its output '{shown(model.outputs[0])}' is not what a layer gives as a"
+            " whole"
         )
     if last.is_turned:
         build.notes.add("the file has the output's channels last; here they stand first")

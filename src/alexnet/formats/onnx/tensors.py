@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from alexnet.formats.checkpoint import FormatError
+from alexnet.formats.cuda_convnet.notes import shown
 from alexnet.formats.onnx.wire import Blob
 
 if TYPE_CHECKING:
@@ -181,7 +182,7 @@ def tensor_of(proto: TensorProto, name: str, blobs: list[Blob], path: Path) -> T
     Raises:
         FormatError: a type that is not read, a shape that is none, or other than as many numbers.
     """
-    where = f"{path}: tensor '{name}'"
+    where = f"{path}: tensor '{shown(name)}'"
     dtype = DTYPES.get(proto.data_type)
     if dtype is None:
         raise FormatError(
@@ -237,7 +238,8 @@ def _inline(proto: TensorProto, dtype: np.dtype) -> Numbers:
 
 def _beside(proto: TensorProto, where: str, path: Path) -> Blob:
     """Numbers in a file beside the model, which must lie in the model's own folder."""
-    said = {entry.key: entry.value for entry in proto.external_data}
+    # the library gives bytes for what is no text
+    said = {str(entry.key): str(entry.value) for entry in proto.external_data}
     location = said.get("location", "")
     folder = path.parent.resolve()
     try:
@@ -246,15 +248,14 @@ def _beside(proto: TensorProto, where: str, path: Path) -> Blob:
         size = file.stat().st_size if file.is_relative_to(folder) and file.is_file() else None
     except (OSError, ValueError, RuntimeError):
         raise FormatError(
-            f"{where} has its numbers in another file, and says no place in it; it says {said}"[
-                :400
-            ]
+            f"{where} has its numbers in another file, and says no place in it; it says"
+            f" {shown(str(said))}"
         ) from None
     if Path(location).is_absolute() or ".." in Path(location).parts or "\\" in location:
         size = None
     if not location or not file.is_relative_to(folder) or size is None:
         raise FormatError(
-            f"{where} has its numbers in '{location[:200]}'; it must be a file in the model's own"
+            f"{where} has its numbers in '{shown(location)}'; it must be a file in the model's own"
             " folder, and it must be there"
         )
     try:
@@ -263,7 +264,7 @@ def _beside(proto: TensorProto, where: str, path: Path) -> Blob:
         count = -1
     if not 0 <= offset <= size or not 0 <= count <= size - offset:
         raise FormatError(
-            f"{where} has its numbers at bytes {offset:,} … {offset + count:,} of {file.name},"
-            f" which has {size:,}"
+            f"{where} has its numbers at bytes {offset:,} … {offset + count:,} of"
+            f" {shown(file.name)}, which has {size:,}"
         )
     return Blob(file, offset, count)
