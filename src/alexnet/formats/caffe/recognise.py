@@ -25,8 +25,8 @@ def is_definition(head: bytes, name: str) -> bool:
 def is_model(head: bytes, name: str) -> bool:
     """Whether a file may be a model: by its ending, or bytes that begin as a net's do.
 
-    These are its name, which is text, and a layer, of whichever version, that begins with a name
-    or with what it reads; graphs of ONNX begin with a number.
+    These are its name, which is text, perhaps inputs, and a layer, of whichever version, that
+    begins with a name or with what it reads; graphs of ONNX begin with a number.
     """
     if name.lower().endswith(".caffemodel"):
         return True
@@ -36,6 +36,7 @@ def is_model(head: bytes, name: str) -> bool:
         if length > 127 or not _is_text(head[at : at + length]):
             return False
         at += length
+    at = _after_inputs(head, at)
     if head[at : at + 2] == b"\xa2\x06":  # field 100, layer
         starts, at = (b"\x0a",), at + 2
     elif head[at : at + 1] == b"\x12":  # field 2, layers
@@ -48,6 +49,18 @@ def is_model(head: bytes, name: str) -> bool:
     length = head[at + 1] if at + 1 < len(head) else 255
     inner = head[at + 2 : at + 2 + length]
     return head[at : at + 1] in starts and 0 < length < 128 and _is_text(inner)
+
+
+def _after_inputs(head: bytes, at: int) -> int:
+    """Behind the bare inputs of a net, which are names, numbers and shapes, all of them short."""
+    while at + 1 < len(head) and head[at + 1] < 128:
+        if head[at] in (0x1A, 0x42):  # fields 3 and 8, input and input_shape
+            at += 2 + head[at + 1]
+        elif head[at] == 0x20:  # field 4, input_dim
+            at += 2
+        else:
+            break
+    return at
 
 
 def _is_text(data: bytes) -> bool:
