@@ -69,6 +69,10 @@ INPUT = 'input: "data" input_dim: [1, 3, 8, 8]\n'
 
 DEFINITIONS: dict[str, tuple[str, str]] = {
     "empty": ("", "no layer gives a picture; a deploy definition has an input"),
+    "a solver": (
+        'net: "train_val.prototxt"\nbase_lr: 0.01\nlr_policy: "step"\n',
+        "is a solver, which says how a net learns; open the net that it names",
+    ),
     "a picture alone": (INPUT, "has no layer that says anything of a picture"),
     "not closed": (INPUT + "layer {", "ends before '}'"),
     "closed twice": (INPUT + "layer { } }", "line 2: '}': a field's name was expected"),

@@ -9,6 +9,7 @@ import pytest
 
 from alexnet import formats
 from alexnet.formats import Described
+from alexnet.formats.caffe import DEFINITION
 from alexnet.network.arithmetic import network_parameters
 from alexnet.network.catalog import get_network
 from alexnet.network.layers import Input, Layer, LogisticLoss, WithinMapNorm
@@ -145,7 +146,10 @@ def test_norms_within_maps_keep_to_caffes_k(tmp_path: Path) -> None:
 
 
 def test_a_definition_is_known_by_its_text(tmp_path: Path) -> None:
+    path = tmp_path / "net.txt"
     for spelling in SPELLINGS.values():
-        path = tmp_path / "net.txt"
         path.write_text("# a comment\n\n" + spelling(lenet()), encoding="utf-8")
         assert isinstance(formats.describe(path).network["data"], Input)
+    for other in ("", "[data]\ntype=data\n", "name: value\n", "layerwise", " " * 4000 + "z"):
+        path.write_text(other, encoding="utf-8")
+        assert formats.recognised(path) is not DEFINITION

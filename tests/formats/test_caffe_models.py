@@ -11,7 +11,8 @@ import pytest
 import torch
 
 from alexnet import formats
-from alexnet.formats import Beside, Checkpoint, FormatError
+from alexnet.formats import Beside, Checkpoint, FormatError, recognised
+from alexnet.formats.caffe import MODEL
 from alexnet.formats.caffe.message import Message
 from alexnet.formats.caffe.schema import ENUMERATIONS
 from alexnet.formats.caffe.text import parse
@@ -333,3 +334,20 @@ def test_branches_say_what_opencv_says(name: str, tmp_path: Path) -> None:
     wanted = theirs.forward("prob")
     assert wanted.std() > 1e-2
     assert difference(outputs(formats.read(model), pictures), wanted) < 1e-4
+
+
+def test_models_are_known_by_their_bytes(tmp_path: Path) -> None:
+    """Whatever they are called; and nothing else is taken for one."""
+    path = tmp_path / "snapshot"
+    bare = 'input: "data" input_dim: 1 input_dim: 3 input_dim: 64 input_dim: 64 input_shape { }\n'
+    texts = [*(spell(NETS["lenet"]) for spell in SPELLINGS.values())]
+    for text in (*texts, bare + texts[-1]):
+        net = parsed(text)
+        for named in (True, False):
+            if not named:
+                net.ClearField("name")
+            path.write_bytes(net.SerializeToString())
+            assert recognised(path) is MODEL
+    for other in (b"\x08\x08\x12\x07alexnet", b"PK\x03\x04", b"\x93NUMPY", b"\x0a\x03net", b"name"):
+        path.write_bytes(other)
+        assert recognised(path) is not MODEL

@@ -57,6 +57,8 @@ class Draft:
         param: str = "",
         settings: Settings | None = None,
         arrays: Sequence[Array] = (),
+        *,
+        fixed: bool = False,
     ) -> str:
         """One layer with one top of its own name, which is returned.
 
@@ -66,6 +68,7 @@ class Draft:
             bottoms: blobs that it reads.
             param, settings: its message of settings, and those in their order.
             arrays: what it has learned.
+            fixed: whether Caffe must leave its arrays as they are, should it learn on.
         """
         layer = Message("LayerParameter").add("name", name).add("type", kind)
         for bottom in bottoms:
@@ -73,6 +76,9 @@ class Draft:
         layer.add("top", name)
         for array in arrays:
             layer.add("blobs", blob_message(array))
+            if fixed:
+                still = message_of("ParamSpec", {"lr_mult": 0.0, "decay_mult": 0.0})
+                layer.add("param", still)
         if settings:
             layer.add(param, message_of(BY_NAME["LayerParameter"][param].kind, settings))
         self.layers.append(layer)

@@ -49,6 +49,9 @@ LEFT_OUT = (
 )
 """Types without effect on what a network says of a picture: they end in a loss, or in nothing."""
 
+SOLVER = frozenset({"net", "train_net", "base_lr", "lr_policy", "max_iter"})
+"""Names that only files of solvers have."""
+
 LEARNING = ("param", "propagate_down", "phase", "include", "exclude")
 
 
@@ -84,6 +87,10 @@ def read_net(net: Message, where: str, name: str, folder: Path | None) -> Net:
     build, called = Build(where, folder, Notes()), net.text("name") or name
     net.look_over("force_backward", "debug_info")
     every = layers_of(net)
+    if not every and SOLVER & set(net.unknown):
+        raise FormatError(
+            f"{where}: is a solver, which says how a net learns; open the net that it names"
+        )
     if len(every) > MOST_LAYERS:
         raise FormatError(f"{where}: has {len(every):,} layers; up to {MOST_LAYERS:,} are read")
     layers = select(net, every, build.notes)

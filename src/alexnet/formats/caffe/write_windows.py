@@ -113,6 +113,7 @@ def _pooling(
                 "group": channels,
             },
             [weight],
+            fixed=True,
         )  # fmt: skip
         draft.notes.group(
             "Caffe lays a further window at the far edge; a convolution with one weight of 1 drops"
