@@ -52,9 +52,8 @@ def test_refusal_of_another_size_rule_says_whether_the_windows_are_the_same() ->
     pool = MaxPool(name="p", reads=("c",), window=Window(size=3, stride=2), rule="torch")
     same = replace(conv("c", "data"), rule="torch")
     assert refusal(picture(16), same, pool) == (
-        "the size rule 'torch' (cuda-convnet's gives the same windows; network.edit.with_rule "
-        "converts) (c); the size rule 'torch' (cuda-convnet's gives other windows; "
-        "network.edit.with_rule converts) (p)"
+        "the size rule 'torch' (cuda-convnet's gives the same windows; convert --set "
+        "rule=cuda-convnet) (c); the size rule 'torch' (cuda-convnet's gives other windows) (p)"
     )
 
 

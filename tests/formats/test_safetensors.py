@@ -183,7 +183,7 @@ def test_other_types_of_numbers_are_refused(tmp_path: Path) -> None:
 def test_files_of_no_known_format(tmp_path: Path) -> None:
     with pytest.raises(FormatError, match="cannot be read"):
         read(tmp_path / "nothing.safetensors")
-    with pytest.raises(FormatError, match="is a folder"):
+    with pytest.raises(FormatError, match="no format that is known"):
         read(tmp_path)
     (tmp_path / "text").write_text("hello, world")
     with pytest.raises(FormatError, match="no format that is known"):

@@ -15,6 +15,7 @@ from alexnet.formats.variants import (
     unfolded,
     with_divided_alpha,
     with_dropout_scaling,
+    with_size_rule,
 )
 from alexnet.network.arithmetic import network_parameters
 from alexnet.network.contract import InputContract
@@ -23,6 +24,7 @@ from alexnet.network.layers import (
     AveragePool,
     Concat,
     ContrastNorm,
+    Conv,
     CrossMapNorm,
     Dropout,
     ElementwiseMax,
@@ -32,6 +34,7 @@ from alexnet.network.layers import (
     Softmax,
     Window,
 )
+from alexnet.network.sizes import Rule
 from alexnet.numpy_net import forward
 from formats.variants_shown import (
     CAFFES,
@@ -203,3 +206,22 @@ def test_arrays_keep_their_type_and_are_rounded_once() -> None:
     expected = (single["fc.weight"].astype(np.float64) / (1 / 0.7)).astype(np.float32)
     np.testing.assert_array_equal(changed, expected)
     assert {p.name for p in network_parameters(network)} == set(single)
+
+
+@pytest.mark.parametrize("name", ["caffe", "caffenet", "cs231n", "18pct", "13pct"])
+def test_windows_by_another_rule_at_the_same_places(name: str) -> None:
+    one = checkpoint_of(reduced(name, filters=4, outputs=8), CAFFES)
+    rule: Rule = "cuda-convnet" if name in ("caffe", "caffenet", "cs231n") else "caffe"
+    other = with_size_rule(one, rule)
+    assert_alike(one, other, 0)
+    assert {layer.rule for layer in other.network if isinstance(layer, Conv | MaxPool)} == {rule}
+
+
+def test_a_rule_that_lays_windows_elsewhere_is_refused_by_the_layer() -> None:
+    network = network_of([conv("c", size=3, stride=2)], (3, 8, 8))
+    one = checkpoint_of(network, CAFFES)
+    assert with_size_rule(one, "cuda-convnet").network == network
+    with pytest.raises(FormatError, match="layer 'c': the size rule 'torch' lays its windows"):
+        with_size_rule(one, "torch")
+    with pytest.raises(FormatError, match="does not fit"):
+        with_size_rule(checkpoint_of(network_of([conv("c", size=10, padding=1)])), "valid")

@@ -15,7 +15,7 @@ import pytest
 import torch
 
 from alexnet.formats import Beside, Checkpoint, FormatError
-from alexnet.formats.weight_files import FORMAT, read, recognise, write
+from alexnet.formats.weight_files import NPY, NPZ, read, write
 from alexnet.network.arithmetic import network_parameters
 from alexnet.network.catalog import get_network
 from alexnet.network.contract import InputContract
@@ -229,14 +229,15 @@ def test_columns_first_and_big_endian_arrays_are_read(tmp_path: Path) -> None:
 
 
 def test_only_numpys_files_are_recognised() -> None:
-    assert recognise(b"\x93NUMPY\x01\x00", "a")
-    assert not recognise(b"\x80\x02}q\x01", "a.npy")
+    assert NPY.recognise(b"\x93NUMPY\x01\x00", "a")
+    assert not NPY.recognise(b"\x80\x02}q\x01", "a.npy")
     for name, known in (("conv1.weight.npy", True), ("a/data.pkl", False), ("data", False)):
         file = io.BytesIO()
         with zipfile.ZipFile(file, "w") as archive:
             archive.writestr(name, b"")
-        assert recognise(file.getvalue(), "a") == known
-    assert FORMAT.suffixes == (".npy", ".npz") and FORMAT.takes == {"network"}
+        assert NPZ.recognise(file.getvalue(), "a") == known
+        assert not NPY.recognise(file.getvalue(), "a")
+    assert NPY.takes == NPZ.takes == {"network"}
 
 
 # --- what is refused ------------------------------------------------------------------------------

@@ -13,6 +13,7 @@ from alexnet import terminal
 from alexnet.cli import numbers, tables, tools
 from alexnet.cli.arguments import ClassTree, Json, Parameters, Side
 from alexnet.cli.open import open_network
+from alexnet.cli.unknown import inside_shown
 from alexnet.network.catalog import NETWORKS
 from alexnet.network.codec import to_json
 from alexnet.network.edit import with_rule
@@ -72,7 +73,7 @@ def explain(
     ],
     layer: Annotated[str | None, typer.Argument(help="One layer, or a stage of twins.")] = None,
     network: Annotated[
-        str | None, typer.Option(help="For a number: where it may come from (default: paper).")
+        str | None, typer.Option(help="For a number: where from (paper); of bare arrays: whose.")
     ] = None,
     of_layer: Annotated[
         str | None, typer.Option("--layer", help="For a number: the layer it may belong to.")
@@ -99,9 +100,10 @@ def explain(
     ] = False,
 ) -> None:
     """Account for a network or one of its layers; or say how a number comes about."""
+    whose = network if Path(what).is_file() else None
     given = {
         "a layer": layer or of_layer,
-        "--network": network,
+        "--network": None if whose else network,
         "--total": printed_total,
         "--rule": rule,
         "--input": pixels,
@@ -116,7 +118,8 @@ def explain(
         asked = network or "paper"
         numbers.explain_number(what, asked, layer or of_layer, printed_total, as_json, as_markdown)
         return
-    described = _described(what, pixels, rule, parameters, class_tree)
+    with inside_shown(f"explain {what}", quiet=as_json):
+        described = _described(what, pixels, rule, parameters, class_tree, whose)
     if rule == "all":
         _refuse_others(given, "--rule all", {"--rule", *SOURCES})
         _print_rules(described, as_json, as_markdown)
@@ -142,9 +145,12 @@ def _described(
     rule: str | None,
     parameters: Path | None,
     class_tree: Path | None,
+    whose: str | None,
 ) -> Network:
     """The network, over another picture and under another rule where they are asked for."""
-    network = open_network(what, side=pixels, parameters=parameters, class_tree=class_tree)
+    network = open_network(
+        what, side=pixels, parameters=parameters, class_tree=class_tree, whose=whose
+    )
     if rule in (None, "all"):
         return network
     for known in RULES:

@@ -19,6 +19,14 @@ ClassTree = Annotated[
     Path | None,
     typer.Option("--class-tree", metavar="FILE", help="The class tree of a .cfg with treefc."),
 ]
+Whose = Annotated[
+    str | None,
+    typer.Option("--network", metavar="NAME", help="Of bare arrays: whose they are."),
+]
+Weights = Annotated[
+    Path | None,
+    typer.Option(metavar="FILE", help="Of a description: its weights."),
+]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 DataFolder = Annotated[
     Path | None, typer.Option(metavar="PATH", help="Where data that go by a name lie.")

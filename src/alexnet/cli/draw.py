@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from alexnet.cli import draw_inside
-from alexnet.cli.arguments import Parameters, Side
+from alexnet.cli.arguments import Parameters, Side, Weights, Whose
 from alexnet.cli.drawing import Out, write
 from alexnet.cli.open import open_checkpoint, open_network
 
@@ -59,11 +59,13 @@ def architecture(
     write(draw_architecture(described), out, network, f"{described.name}.png")
 
 
-def filters(checkpoint: Checkpoint, out: Out = None) -> None:
+def filters(
+    checkpoint: Checkpoint, out: Out = None, whose: Whose = None, weights: Weights = None
+) -> None:
     """Draw the first layer's kernels, tower by tower."""
     from alexnet.pictures.filters import draw_filters
 
-    opened = open_checkpoint(checkpoint)
+    opened = open_checkpoint(checkpoint, weights=weights, whose=whose)
     drawn = draw_filters(opened.network, opened.arrays, opened.contract)
     write(drawn, out, checkpoint, "filters.png")
 
@@ -95,12 +97,15 @@ def predictions(
     ] = None,
     count: Annotated[int, typer.Option(min=1, max=100, help="How many pictures.")] = SHOWN,
     out: Out = None,
+    whose: Whose = None,
+    weights: Weights = None,
 ) -> None:
     """Draw test pictures with their likeliest classes, half of them the least certain."""
     from alexnet.cli.judge import test_guesses
     from alexnet.pictures.predictions import draw_predictions
 
-    guesses = test_guesses(open_checkpoint(checkpoint), data, data_folder)
+    opened = open_checkpoint(checkpoint, weights=weights, whose=whose)
+    guesses = test_guesses(opened, data, data_folder)
     chosen = _telling(guesses, count)
     write(draw_predictions([guesses[i] for i in chosen]), out, checkpoint, "predictions.png")
 

@@ -11,6 +11,7 @@ import typer
 
 from alexnet import terminal
 from alexnet.cli import arguments
+from alexnet.cli.arguments import Weights, Whose
 from alexnet.cli.drawing import Out, write
 from alexnet.cli.open import open_checkpoint
 
@@ -49,12 +50,14 @@ def maps(
     ] = None,
     most: Annotated[int, typer.Option(min=1, max=4096, help="Maps of each layer.")] = 64,
     out: Out = None,
+    whose: Whose = None,
+    weights: Weights = None,
 ) -> None:
     """Draw what layers make of a picture, map by map."""
     from alexnet.evaluation.looking import feature_maps, shown_pixels
     from alexnet.pictures.feature_maps import draw_feature_maps
 
-    opened = open_checkpoint(checkpoint)
+    opened = open_checkpoint(checkpoint, weights=weights, whose=whose)
     one = examinee(opened, one_picture(opened, picture))
     found = feature_maps(one, 0, layer or convolutions(opened.network))
     write(draw_feature_maps(shown_pixels(one, 0), found, most), out, checkpoint, "maps.png")
@@ -68,13 +71,15 @@ def field(
     row: Annotated[int | None, typer.Option(min=0, help="Default: the middle.")] = None,
     column: Annotated[int | None, typer.Option(min=0, help="Default: the middle.")] = None,
     out: Out = None,
+    whose: Whose = None,
+    weights: Weights = None,
 ) -> None:
     """Draw the receptive field of a unit on a picture, counted and measured by its gradient."""
     from alexnet.evaluation.looking import Unit, check_unit, field_by_gradient, shown_pixels
     from alexnet.evaluation.looking import field as field_of
     from alexnet.pictures.field import draw_field
 
-    opened = open_checkpoint(checkpoint)
+    opened = open_checkpoint(checkpoint, weights=weights, whose=whose)
     rows, columns = check_unit(opened.network, Unit(layer, channel))
     place = (rows // 2 if row is None else row, columns // 2 if column is None else column)
     unit = Unit(layer, channel, *place)
@@ -95,12 +100,14 @@ def responses(
     ] = None,
     count: Annotated[int, typer.Option(min=1, max=50, help="Patches of each map.")] = 9,
     out: Out = None,
+    whose: Whose = None,
+    weights: Weights = None,
 ) -> None:
     """Draw the patches of pictures to which maps respond most: test pictures where there are."""
     from alexnet.evaluation.looking import Unit, check_unit, strongest
     from alexnet.pictures.responses import draw_responses
 
-    opened = open_checkpoint(checkpoint)
+    opened = open_checkpoint(checkpoint, weights=weights, whose=whose)
     check_unit(opened.network, Unit(layer, 0))
     channels = channel or spread(opened.network.shape(layer)[0], 8)
     one = examinee(opened, pictures_of(opened, data, data_folder))
@@ -119,12 +126,14 @@ def neighbours(
     count: Annotated[int, typer.Option(min=1, max=50, help="Test pictures.")] = 5,
     k: Annotated[int, typer.Option("-k", min=1, max=20, help="Neighbours of each.")] = 6,
     out: Out = None,
+    whose: Whose = None,
+    weights: Weights = None,
 ) -> None:
     """Draw test pictures, each with the training pictures nearest to it (Figure 4, right)."""
     from alexnet.cli.retrieval import retrieved
     from alexnet.pictures.neighbours import draw_neighbours
 
-    opened = open_checkpoint(checkpoint)
+    opened = open_checkpoint(checkpoint, weights=weights, whose=whose)
     name = layer or last_hidden(opened.network)
     rows = retrieved(opened, data, data_folder, name, count, k)
     write(draw_neighbours(rows, name), out, checkpoint, "neighbours.png")
@@ -135,13 +144,15 @@ def confusion(
     data: Data = "digits",
     data_folder: arguments.DataFolder = None,
     out: Out = None,
+    whose: Whose = None,
+    weights: Weights = None,
 ) -> None:
     """Draw which classes are taken for which, over the test pictures."""
     from alexnet.cli.examine import Pictures, judged
     from alexnet.evaluation import CENTRE, confusion_matrix
     from alexnet.pictures.confusion import draw_confusion
 
-    opened = open_checkpoint(checkpoint)
+    opened = open_checkpoint(checkpoint, weights=weights, whose=whose)
     pictures = Pictures(data, data_folder)
     (verdict,) = judged([(checkpoint, opened)], pictures, CENTRE, None, False)
     counts = confusion_matrix(verdict.judgement).numpy()

@@ -67,6 +67,8 @@ def evaluate(
     out: Annotated[Path | None, typer.Option(help="Draw the worst into this file.")] = None,
     precision: arguments.Arithmetic = "fp32",
     processes: Processes = None,
+    whose: arguments.Whose = None,
+    weights: arguments.Weights = None,
     table: Annotated[bool, typer.Option("--table", help="Beside the paper's two tables.")] = False,
     append: Annotated[Path | None, typer.Option(help="Add the rows here, as JSON lines.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
@@ -77,7 +79,10 @@ def evaluate(
 
     with joined(ranks_here(processes)) as group, speaking(group):
         with group.agreed():
-            opened = {name: open_checkpoint(name) for name in dict.fromkeys(checkpoints)}
+            opened = {
+                name: open_checkpoint(name, weights=weights, whose=whose)
+                for name in dict.fromkeys(checkpoints)
+            }
             asked = [(name, opened[name]) for name in checkpoints]
             arithmetic = _arithmetic(precision, asked)
             showing = replace(_showing(views, average, mean_crop), precision=arithmetic)

@@ -13,7 +13,7 @@ from alexnet import terminal
 from alexnet.cli import arguments
 from alexnet.cli.batch_size import settings_of, with_batch_size
 from alexnet.cli.choices import choose_precision
-from alexnet.cli.open import Opened, open_checkpoint, open_described, stored
+from alexnet.cli.open import Opened, open_beginning, open_described, stored
 from alexnet.cli.processes import (
     INTERRUPTED,
     WAITING_SECONDS,
@@ -95,7 +95,7 @@ def train(
     ranks = ranks_here(processes, restarts)
     with joined(ranks, timeout_seconds=timeout) as group, speaking(group):
         with group.agreed():
-            begun = open_checkpoint(start) if start else None
+            begun = open_beginning(start, network) if start else None
             opened = _network(network, data, begun, parameters, side, class_tree)
             described = opened.network
             split = split_of(described, towers, one_weird_trick)

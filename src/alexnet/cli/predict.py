@@ -24,10 +24,12 @@ def predict(
     pictures: Annotated[list[Path], typer.Argument(help="Picture files.")],
     top: Annotated[int, typer.Option(min=1, help="How many classes to name.")] = 5,
     precision: arguments.Arithmetic = "fp32",
+    whose: arguments.Whose = None,
+    weights: arguments.Weights = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Name the likeliest classes of each picture; files that are none are reported."""
-    opened = open_checkpoint(checkpoint)
+    opened = open_checkpoint(checkpoint, weights=weights, whose=whose)
     shown, failed = _decode(pictures, opened)
     for name, reason in failed:
         terminal.warn(f"{name}: {reason}")

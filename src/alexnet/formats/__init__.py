@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Generator
+from contextlib import contextmanager
 from dataclasses import fields
 from pathlib import Path
 
-from alexnet.formats import onnx, safetensors
+from alexnet.formats import caffe, hub, onnx, safetensors, torchvision, weight_files
 from alexnet.formats.checkpoint import (
     Beside,
     Checkpoint,
@@ -17,6 +19,7 @@ from alexnet.formats.checkpoint import (
     Written,
 )
 from alexnet.formats.cuda_convnet import model_file
+from alexnet.formats.torchvision.unknown import UnknownArrays
 
 __all__ = [
     "FORMATS",
@@ -26,27 +29,39 @@ __all__ = [
     "Format",
     "FormatError",
     "TrainingState",
+    "UnknownArrays",
     "Written",
     "describe",
     "read",
+    "recognised",
     "write",
+    "written_by",
 ]
 
-FORMATS: tuple[Format, ...] = (safetensors.FORMAT, model_file.FORMAT, onnx.FORMAT)
+FORMATS: tuple[Format, ...] = (
+    safetensors.FORMAT,
+    hub.FORMAT,
+    torchvision.FORMAT,
+    weight_files.NPY,
+    weight_files.NPZ,
+    caffe.MODEL,
+    caffe.DEFINITION,
+    onnx.FORMAT,
+    model_file.FORMAT,
+)
 """Every format, in the order in which they are asked whether a file is theirs."""
 
 HEAD = 4096
 """Bytes that a format is shown to recognise a file."""
 
-
 NOTHING = Beside()
 
 
 def read(path: str | os.PathLike[str], *, beside: Beside = NOTHING) -> Checkpoint:
-    """The checkpoint in a file of any known format.
+    """The checkpoint in a file or folder of any known format.
 
     Args:
-        path: the file.
+        path: the file, or a folder as the hub has them, or one of cuda-convnet's checkpoints.
         beside: what the file leaves open, where its format leaves anything open.
 
     Raises:
@@ -54,7 +69,9 @@ def read(path: str | os.PathLike[str], *, beside: Beside = NOTHING) -> Checkpoin
             says itself.
     """
     path = Path(path)
-    return _known(path, beside).read(path, beside)
+    known = _known(path, beside)
+    with _naming(path, beside):
+        return known.read(path, beside)
 
 
 def describe(path: str | os.PathLike[str], *, beside: Beside = NOTHING) -> Described:
@@ -65,10 +82,22 @@ def describe(path: str | os.PathLike[str], *, beside: Beside = NOTHING) -> Descr
     """
     path = Path(path)
     known = _known(path, beside)
-    if known.describe is not None:
-        return known.describe(path, beside)
-    found = known.read(path, beside)
+    with _naming(path, beside):
+        if known.describe is not None:
+            return known.describe(path, beside)
+        found = known.read(path, beside)
     return Described(network=found.network, notes=found.notes)
+
+
+@contextmanager
+def _naming(path: Path, beside: Beside) -> Generator[None]:
+    """Puts the file before errors of what was read of it, which do not know it."""
+    try:
+        yield
+    except FormatError as error:
+        if any(str(known) in str(error) for known in (path, beside.weights) if known is not None):
+            raise
+        raise FormatError(f"{path}: {error}") from error
 
 
 def _known(path: Path, beside: Beside) -> Format:
@@ -85,13 +114,14 @@ def _known(path: Path, beside: Beside) -> Format:
 
 
 def recognised(path: Path) -> Format | None:
-    """The format that a file is in, by its first bytes and its name; None where it is in none.
+    """The format that a file or folder is in, by its first bytes and its name, or by what lies in
+    it; None where it is in none.
 
     Raises:
         FormatError: no such file, or one that cannot be read.
     """
-    if path.is_dir() and any(map(model_file.NUMBERED.fullmatch, _names(path))):
-        return model_file.FORMAT  # a folder ConvNet__… of checkpoints; the newest is read
+    if path.is_dir():
+        return next((known for known in FORMATS if known.is_folder and known.is_folder(path)), None)
     head = _head(path)
     return next((known for known in FORMATS if known.recognise(head, path.name)), None)
 
@@ -103,26 +133,34 @@ def write(checkpoint: Checkpoint, path: str | os.PathLike[str]) -> Written:
         The files written, and what of the checkpoint they cannot hold.
 
     Raises:
-        FormatError: no format of that ending can be written, or the file cannot.
+        FormatError: no format of that ending can be written, the checkpoint cannot be written in
+            it, or the file cannot.
     """
     path = Path(path)
+    known = written_by(path)
+    assert known.write is not None, "only formats that are written are found"
+    return known.write(checkpoint, path)
+
+
+def written_by(path: Path) -> Format:
+    """The format that a name's ending asks for.
+
+    Raises:
+        FormatError: none that is written.
+    """
     for known in FORMATS:
-        if known.write is not None and path.name.endswith(known.suffixes):
-            return known.write(checkpoint, path)
+        if path.name.endswith(known.suffixes):
+            if known.write is None:
+                raise FormatError(
+                    f"{path}: a {known.name} is not written alone; it lies beside a"
+                    f" {caffe.MODEL.suffixes[0]}, so name that"
+                )
+            return known
     endings = ", ".join(ending for known in FORMATS if known.write for ending in known.suffixes)
     raise FormatError(f"{path}: its ending says no format; it must be one of {endings}")
 
 
-def _names(folder: Path) -> list[str]:
-    try:
-        return [path.name for path in folder.iterdir()]
-    except OSError as error:
-        raise FormatError(f"{folder}: cannot be read ({error.strerror or error})") from None
-
-
 def _head(path: Path) -> bytes:
-    if path.is_dir():
-        raise FormatError(f"{path}: is a folder; a checkpoint is a file")
     try:
         with path.open("rb") as file:
             return file.read(HEAD)

@@ -4,7 +4,8 @@ name, and with the towers of the network folded where the file holds groups.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import assert_never
 
@@ -71,6 +72,18 @@ def in_order(form: Form, rows: Sequence[tuple[str, Array]]) -> dict[str, Array] 
     if len(rows) != len(wanted):
         return f"it holds {len(rows):,} arrays and network '{form.network.name}' has {len(wanted)}"
     return {parameter.name: array for parameter, (_, array) in zip(wanted, rows, strict=True)}
+
+
+def naturally(names: Iterable[str]) -> list[str]:
+    """Names in the order in which people count: conv2 before conv10, biases after their weights."""
+    return sorted(names, key=_natural)
+
+
+def _natural(name: str) -> tuple[tuple[bool, int, str], ...]:
+    layer, _, last = name.rpartition(".")
+    last = f"~{last}" if last == "bias" else last
+    parts = re.split(r"([0-9]{1,9})", f"{layer}.{last}")
+    return tuple((i % 2 == 0, int(part) if i % 2 else 0, part) for i, part in enumerate(parts))
 
 
 def given_classes(network: Network, classes: int | None) -> Network:

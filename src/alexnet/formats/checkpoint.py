@@ -135,6 +135,7 @@ class Format:
         takes: the fields of `Beside` that its files leave open; others are refused.
         describe: the network of a file, its weights left where they are; None where reading all
             of it is as quick. Raises FormatError.
+        is_folder: whether a folder may be one; None where a checkpoint is never a folder.
         write: a checkpoint into a file; raises FormatError. None where it is only read.
     """
 
@@ -144,6 +145,7 @@ class Format:
     read: Callable[[Path, Beside], Checkpoint]
     takes: frozenset[str] = frozenset()
     describe: Callable[[Path, Beside], Described] | None = None
+    is_folder: Callable[[Path], bool] | None = None
     write: Callable[[Checkpoint, Path], Written] | None
 
 

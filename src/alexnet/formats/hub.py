@@ -1,5 +1,5 @@
-"""A folder as the hub of Hugging Face has them: config.json, preprocessor_config.json, a model card,
-and our own checkpoint as model.safetensors. What is in the card is `hub_card`'s matter.
+"""A folder as the hub of Hugging Face has them: config.json, preprocessor_config.json, a model card
+and our own checkpoint, model.safetensors. What is in the card is `hub_card`'s matter.
 """
 
 from __future__ import annotations
@@ -80,14 +80,19 @@ def _is_never_a_file(_head: bytes, _name: str) -> bool:
     return False
 
 
-FORMAT = Format(
-    name="hub folder", suffixes=(), recognise=_is_never_a_file, read=read, write=write_hub
-)
-
-
 def is_hub(path: Path) -> bool:
     """Whether a folder may be one, of whatever make."""
     return (path / CONFIG).is_file()
+
+
+FORMAT = Format(
+    name="hub folder",
+    suffixes=(),
+    recognise=_is_never_a_file,
+    is_folder=is_hub,
+    read=read,
+    write=write_hub,
+)
 
 
 # --- what the files say ---------------------------------------------------------------------------
@@ -151,8 +156,8 @@ def _notes(checkpoint: Checkpoint) -> tuple[str, ...]:
     if not checkpoint.contract.mean_image:
         return ()
     return (
-        f"{PREPROCESSOR} has no word for a mean image; it names the array '{safetensors.MEAN_IMAGE}'"
-        f" of {WEIGHTS}, which other programs do not subtract",
+        f"{PREPROCESSOR} has no word for a mean image; it names array '{safetensors.MEAN_IMAGE}' of"
+        f" {WEIGHTS}, which other programs do not subtract",
     )
 
 
@@ -229,18 +234,22 @@ def _config_of(path: Path) -> dict[str, object]:
     return cast("dict[str, object]", tree)
 
 
-def _difference(key: str, there: object, here: Any) -> str:
+def _difference(key: str, there: object, here: object) -> str:
     """Where one value of config.json parts from what the checkpoint says."""
-    if isinstance(there, dict) and isinstance(here, dict):
-        one, other = cast("dict[str, Any]", there), cast("dict[str, Any]", here)
-        first = next(name for name in {**other, **one} if one.get(name) != other.get(name))
+    one, other = _entries(there), _entries(here)
+    first = next((name for name in {**other, **one} if one.get(name) != other.get(name)), None)
+    if first is not None and type(there) is type(here):
         return _difference(f"{key}.{first}", one.get(first), other.get(first))
-    if isinstance(there, list) and isinstance(here, list):
-        pairs = enumerate(zip(cast("list[Any]", there), cast("list[Any]", here), strict=False))
-        for index, (one, other) in pairs:
-            if one != other:
-                return _difference(f"{key}[{index}]", one, other)
     return f"{key} is {_shown(there)} there and {_shown(here)} here"
+
+
+def _entries(value: object) -> dict[str, object]:
+    """What is in an object by its name, or in a list by its place; of anything else nothing."""
+    if isinstance(value, dict):
+        return cast("dict[str, object]", value)
+    if isinstance(value, list):
+        return {str(index): each for index, each in enumerate(cast("list[object]", value))}
+    return {}
 
 
 def _shown(value: object) -> str:

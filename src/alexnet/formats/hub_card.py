@@ -1,5 +1,5 @@
-"""The model card of a checkpoint: its counts, what it expects of a picture, its classes and where it
-comes from. Every number is the ledger's or the checkpoint's own.
+"""The model card of a checkpoint: its counts, what it expects of a picture, its classes and where
+it comes from. Every number is the ledger's or the checkpoint's own.
 """
 
 from __future__ import annotations
@@ -180,6 +180,7 @@ def _loading(name: str) -> str:
             "",
             "```sh",
             f"alexnet explain {name}",
+            f"alexnet audit {name}  # held against the numbers that the paper prints",
             f"alexnet predict {name} picture.jpg",
             "```",
         ]

@@ -1,5 +1,6 @@
 """Our own format: one safetensors file with the arrays, and the Network, the input contract, class
-names and notes as JSON in its header; a run's state rides along. Other safetensors are refused.
+names and notes as JSON in its header; a run's state rides along. The bare arrays of other programs'
+files are read as torch's state dicts are.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import numpy as np
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file  # pyright: ignore[reportUnknownVariableType]
 
+from alexnet.formats.arrays_in_order import naturally
 from alexnet.formats.atomic import replacing
 from alexnet.formats.checkpoint import (
     Array,
@@ -23,6 +25,7 @@ from alexnet.formats.checkpoint import (
     TrainingState,
     Written,
 )
+from alexnet.formats.torchvision.reading import checkpoint_of
 from alexnet.network.codec import CodecError, decode, encode, from_json, to_json
 from alexnet.network.contract import ContractError, InputContract
 from alexnet.network.spec import NetworkError
@@ -33,6 +36,9 @@ VELOCITY = "training:velocity:"
 # no layer name holds a colon, so that these collide with no learned array
 
 DTYPES = ("F16", "F32", "F64")
+
+LARGEST_HEADER = 100_000_000
+"""Bytes; the library reads no larger one."""
 
 
 class _File(Protocol):
@@ -48,7 +54,9 @@ class _File(Protocol):
 
 def recognise(head: bytes, name: str) -> bool:
     """Whether a file is safetensors: eight bytes of header length, then JSON."""
-    return name.endswith(".safetensors") or head[8:9] == b"{"
+    return name.endswith(".safetensors") or (
+        head[8:9] == b"{" and int.from_bytes(head[:8], "little") <= LARGEST_HEADER
+    )
 
 
 def write(checkpoint: Checkpoint, path: Path) -> Written:
@@ -75,21 +83,31 @@ def write(checkpoint: Checkpoint, path: Path) -> Written:
     return Written(files=(path,))
 
 
-def read(path: Path, _: Beside = Beside()) -> Checkpoint:  # noqa: B008  # frozen
+def read(path: Path, beside: Beside = Beside()) -> Checkpoint:  # noqa: B008  # frozen
     """The checkpoint in `path`. Weights that are not finite are read, and noted.
 
+    Arrays that another program wrote are taken for torchvision's, by their names, or for those of
+    the network that is named beside them, in the order of their names.
+
     Raises:
-        FormatError: no safetensors, truncated, not ours, or contradicting itself.
+        UnknownArrays: another program's, of no network that their names tell.
+        FormatError: no safetensors, truncated, contradicting itself, or a network is named and the
+            file has its own.
     """
     try:
         with cast("_File", safe_open(path, framework="numpy")) as file:
             header = file.metadata() or {}
-            if header.get("format") != MARK:
+            own = header.get("format") == MARK
+            if own and beside.network is not None:
+                raise FormatError(f"{path}: says its own network; name none")
+            if not own and "network" in header:
                 raise FormatError(
-                    f"{path}: is safetensors without '{MARK}' in its header; it was written by"
-                    " another program"
+                    f"{path}: says a network and is without '{MARK}' in its header; another"
+                    " version of this program may have written it"
                 )
-            arrays = {name: _array(file, name, path) for name in file.keys()}  # noqa: SIM118
+            arrays = {name: _array(file, name, path) for name in naturally(file.keys())}  # noqa: SIM118
+        if not own:
+            return checkpoint_of(path, arrays, (), beside)
         return _checkpoint(header, arrays, path)
     except SafetensorError as error:
         raise FormatError(
@@ -100,7 +118,12 @@ def read(path: Path, _: Beside = Beside()) -> Checkpoint:  # noqa: B008  # froze
 
 
 FORMAT = Format(
-    name="safetensors", suffixes=(".safetensors",), recognise=recognise, read=read, write=write
+    name="safetensors",
+    suffixes=(".safetensors",),
+    recognise=recognise,
+    read=read,
+    takes=frozenset({"network"}),
+    write=write,
 )
 
 

@@ -53,6 +53,8 @@ class Build:
         blobs: what every blob's name stands for now.
         learned: the layers with weights.
         accuracies: of the scores that an Accuracy layer reads, the largest k of its top-k.
+        taken: the names that ours have.
+        numbers: of a name that several would have, the last number behind it.
     """
 
     where: str
@@ -64,15 +66,18 @@ class Build:
     learned: list[Learned] = field(default_factory=list[Learned])
     accuracies: dict[str, int] = field(default_factory=dict[str, int])
     taken: set[str] = field(default_factory=set[str])
+    numbers: dict[str, int] = field(default_factory=dict[str, int])
 
     def name(self, wanted: str, otherwise: str) -> str:
         """A lawful name that no other layer has, as like the wanted one as can be."""
         lawful = UNLAWFUL.sub("_", wanted) or otherwise
         if not NAME.fullmatch(lawful):
             lawful = "_" + lawful
-        name, number = lawful, 2
+        name, number = lawful, self.numbers.get(lawful, 1)
         while name in self.taken:
-            name, number = f"{lawful}_{number}", number + 1
+            number += 1
+            name = f"{lawful}_{number}"
+        self.numbers[lawful] = number
         self.taken.add(name)
         if name != wanted:
             self.notes.group(

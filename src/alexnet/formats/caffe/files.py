@@ -4,11 +4,11 @@ take the arrays of a model.
 
 from __future__ import annotations
 
+from dataclasses import replace
+from mmap import ACCESS_READ, mmap
 from pathlib import Path
 
-from alexnet.formats.caffe.writer import write
-
-from alexnet.formats.caffe.inputs import contract
+from alexnet.formats.caffe.inputs import contract, model_pictures
 from alexnet.formats.caffe.message import Message
 from alexnet.formats.caffe.reader import Net, read_net
 from alexnet.formats.caffe.recognise import is_definition, is_model
@@ -16,6 +16,7 @@ from alexnet.formats.caffe.text import MOST_BYTES, parse
 from alexnet.formats.caffe.upgrade import layers_of
 from alexnet.formats.caffe.weights import note_not_finite, take_arrays
 from alexnet.formats.caffe.wire import decode
+from alexnet.formats.caffe.writer import write
 from alexnet.formats.checkpoint import Beside, Checkpoint, Described, Format, FormatError
 
 MOST_MODEL_BYTES = (1 << 31) - 1
@@ -54,8 +55,10 @@ def read_definition(path: Path, beside: Beside) -> Checkpoint:
             " (--weights)"
         )
     net = _defined(path)
-    model = _load_model(beside.weights)
-    return _checkpoint(path, net, tuple(layers_of(model)), str(beside.weights))
+    layers = tuple(layers_of(_load_model(beside.weights)))
+    if net.pictures.message is None:
+        net = replace(net, pictures=model_pictures(layers, net.build))
+    return _checkpoint(path, net, layers, str(beside.weights))
 
 
 def describe_definition(path: Path, beside: Beside) -> Described:
@@ -77,11 +80,12 @@ def _text(path: Path) -> str:
         size = path.stat().st_size
         if size > MOST_BYTES:
             raise FormatError(f"{path}: has {size:,} bytes; a definition has up to {MOST_BYTES:,}")
-        return path.read_bytes().decode("utf-8-sig")
+        data = path.read_bytes()
     except OSError as error:
         raise FormatError(f"{path}: cannot be read ({error.strerror or error})") from None
-    except UnicodeDecodeError as error:
-        raise FormatError(f"{path}: is no text (byte {error.start} is not UTF-8)") from None
+    if b"\0" in data:
+        raise FormatError(f"{path}: is no text (byte {data.index(0)} is 0)")
+    return data.decode("utf-8-sig", "replace")  # people comment in encodings of their own
 
 
 def _load_model(path: Path) -> Message:
@@ -92,10 +96,13 @@ def _load_model(path: Path) -> Message:
                 f"{path}: has {size:,} bytes; a model has up to {MOST_MODEL_BYTES:,}, for protocol"
                 " buffers go no further"
             )
-        data = path.read_bytes()
+        if not size:
+            raise FormatError(f"{path}: is empty; a model holds layers")
+        with path.open("rb") as file:
+            data = mmap(file.fileno(), size, access=ACCESS_READ)
     except OSError as error:
         raise FormatError(f"{path}: cannot be read ({error.strerror or error})") from None
-    return decode(data, "NetParameter", str(path))
+    return decode(memoryview(data), "NetParameter", str(path))
 
 
 def _without_net(path: Path, message: Message, error: FormatError) -> FormatError:

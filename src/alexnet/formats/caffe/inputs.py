@@ -5,6 +5,7 @@ the input contract. No picture is read.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 
@@ -14,6 +15,7 @@ from alexnet.formats.caffe.blobs import blob_shape
 from alexnet.formats.caffe.build import Build, error
 from alexnet.formats.caffe.means import read_mean
 from alexnet.formats.caffe.message import Message
+from alexnet.formats.caffe.selection import SOURCES
 from alexnet.formats.checkpoint import Array, FormatError
 from alexnet.formats.cuda_convnet.notes import shown
 from alexnet.network.contract import ChannelOrder, InputContract
@@ -71,7 +73,28 @@ def input_layer(message: Message, build: Build) -> Pictures | None:
         raise error(message, f"has {len(tops)} tops and {len(shapes)} shapes; each top needs one")
     for top, shape in zip(tops, shapes, strict=True):
         _add(message, top, shape, build)
-    return _transformed(message, build) if "transform_param" in message else None
+    if "transform_param" not in message:
+        return None
+    said = _transformed(message, build)
+    _set_side(said)
+    return said
+
+
+def model_pictures(layers: Sequence[Message], build: Build) -> Pictures:
+    """What the data layer of a model says of its pictures, where a definition does not."""
+    for layer in layers:
+        if layer.text("type") in SOURCES and "transform_param" in layer:
+            said = _transformed(layer, build)
+            _set_side(said)
+            build.notes.add("what is done to pictures is what the data layer of the model says")
+            return said
+    return Pictures()
+
+
+def _set_side(said: Pictures) -> None:
+    """Pictures are as large as their mean image."""
+    if said.image is not None and said.image.shape[1] == said.image.shape[2]:
+        said.side = said.image.shape[1]
 
 
 def _add(message: Message, top: str, dims: list[int], build: Build) -> None:

@@ -24,6 +24,7 @@ from alexnet.network.layers import (
     Window,
     WithinMapNorm,
 )
+from alexnet.network.shapes import elements
 from alexnet.network.sizes import Rule
 
 
@@ -225,13 +226,22 @@ def flatten(message: Message, build: Build) -> None:
 
 
 def reshape(message: Message, build: Build) -> None:
-    """Only as a flatten: dimensions 0, as they are, and −1, all that is left."""
+    """A map to a vector, or a vector to a map of single pixels; 0 keeps a side, −1 is the rest."""
     settings = message.message("reshape_param")
     dims = settings.message("shape").integers("dim")
+    blob = build.one(message)
+    shape = build.shapes[blob.layer]
+    units = elements(shape)
     whole = settings.integer("axis", 0) == 0 and settings.integer("num_axes", -1) == -1
-    if not whole or dims != [0, -1]:
-        raise error(message, f"reshapes to {dims[:6]}; only 0 and -1, a vector, is read")
-    build.blobs[build.top(message)] = Blob(build.one(message).layer, flat=True)
+    if whole and dims in ([0, -1], [0, units]):
+        flat = True
+    elif whole and shape[1:] == (1, 1) and dims in ([0, x, 1, 1] for x in (0, -1, units)):
+        flat = False
+    else:
+        raise error(
+            message, f"reshapes to {dims[:6]}; only 0 and -1, a vector, and back to pixels is read"
+        )
+    build.blobs[build.top(message)] = Blob(blob.layer, flat)
     build.notes.group("a vector is made where it is read; left out", shown(message.text("name")))
 
 

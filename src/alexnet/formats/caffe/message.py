@@ -25,7 +25,7 @@ class Entry:
         line: of the text, from 1; 0 in a binary file.
     """
 
-    value: int | bool | float | str | Message | Numbers
+    value: Value
     line: int = 0
 
 
@@ -50,7 +50,7 @@ class Message:
         """Whether it has any value of a field; that alone does not count as looking at it."""
         return name in self.fields
 
-    def add(self, name: str, value: int | bool | float | str | Message | Numbers) -> Message:
+    def add(self, name: str, value: Value) -> Message:
         """One more value of a field; returns the message itself."""
         self.fields.setdefault(name, []).append(Entry(value))
         return self
@@ -152,6 +152,10 @@ class Message:
         if not math.isfinite(value):
             raise self.error(f"{name} is {value}; it must be a finite number")
         return float(value)
+
+
+Value = int | bool | float | str | Message | Numbers
+"""What a field holds."""
 
 
 def _shown(value: object) -> str:

@@ -17,7 +17,7 @@ from alexnet.formats.cuda_convnet.notes import Notes, listed, shown
 from alexnet.network.layers import Input, LogisticLoss, Loss, Softmax
 from alexnet.network.spec import Network, NetworkError
 
-MOST_LAYERS = 5_000
+MOST_LAYERS = 2_000
 
 KINDS: dict[str, Callable[[Message, Build], None]] = {
     "Convolution": layers_weighted.convolution,
@@ -48,6 +48,9 @@ LEFT_OUT = (
     "SigmoidCrossEntropyLoss",
 )
 """Types without effect on what a network says of a picture: they end in a loss, or in nothing."""
+
+SOLVER = frozenset({"net", "train_net", "base_lr", "lr_policy", "max_iter"})
+"""Names that only files of solvers have."""
 
 LEARNING = ("param", "propagate_down", "phase", "include", "exclude")
 
@@ -81,9 +84,13 @@ def read_net(net: Message, where: str, name: str, folder: Path | None) -> Net:
     Raises:
         FormatError: a layer that is not known or does not fit; names the place.
     """
-    build = Build(where, folder, Notes())
+    build, called = Build(where, folder, Notes()), net.text("name") or name
     net.look_over("force_backward", "debug_info")
     every = layers_of(net)
+    if not every and SOLVER & set(net.unknown):
+        raise FormatError(
+            f"{where}: is a solver, which says how a net learns; open the net that it names"
+        )
     if len(every) > MOST_LAYERS:
         raise FormatError(f"{where}: has {len(every):,} layers; up to {MOST_LAYERS:,} are read")
     layers = select(net, every, build.notes)
@@ -105,7 +112,7 @@ def read_net(net: Message, where: str, name: str, folder: Path | None) -> Net:
     _note_shared(build)
     for path, value in net.left():
         build.notes.add(f"not known and not read: {_setting(path, value)}")
-    return Net(_network(net.text("name") or name, build), build, pictures, tuple(every))
+    return Net(_network(called, build), build, pictures, tuple(every))
 
 
 def _check_types(layers: list[Message], where: str) -> None:

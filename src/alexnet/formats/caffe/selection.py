@@ -71,9 +71,8 @@ def _included(layer: Message, state: State) -> bool:
             f"layer '{shown(layer.text('name'))}' has include and exclude rules; it may have rules"
             " of one kind"
         )
-    if include:
-        return any([_meets(rule, state) for rule in include])
-    return not any([_meets(rule, state) for rule in exclude])
+    met = [_meets(rule, state) for rule in (*include, *exclude)]
+    return any(met) if include else not any(met)
 
 
 def _meets(rule: Message, state: State) -> bool:

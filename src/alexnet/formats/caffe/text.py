@@ -13,9 +13,9 @@ from alexnet.formats.caffe.schema import BY_NAME, ENUMERATIONS, Field
 from alexnet.formats.checkpoint import FormatError
 from alexnet.formats.cuda_convnet.notes import nearest, shown
 
-MOST_BYTES = 1 << 24
+MOST_BYTES = 1 << 20
 MOST_DEEP = 100
-MOST_VALUES = 1_000_000
+MOST_TOKENS = 150_000
 
 TOKEN = re.compile(
     r"""(?P<space>[ \t\r\f\v]+|\#[^\n]*)|(?P<line>\n)|(?P<name>[A-Za-z_][A-Za-z0-9_./-]*)"""
@@ -58,7 +58,7 @@ class _Parser:
         self.where = where
         self.tokens = _tokens(text, where)
         self.ahead: _Token | None = None
-        self.values = 0
+        self.met = 0
 
     def whole(self, kind: str) -> Message:
         """Reads to the end; nested messages lie on a stack of our own, so that none is too deep."""
@@ -126,9 +126,6 @@ class _Parser:
         value = self.next()
         if value is None or value.kind == "mark":
             raise self.error(token, "has no value")
-        self.values += 1
-        if self.values > MOST_VALUES:
-            raise FormatError(f"{self.where}: holds more than {MOST_VALUES:,} values")
         if value.kind != "string":
             return value
         parts = [_unescaped(value.text)]
@@ -160,6 +157,9 @@ class _Parser:
     def peek(self) -> _Token | None:
         if self.ahead is None:
             self.ahead = next(self.tokens, None)
+            self.met += 1
+            if self.met > MOST_TOKENS:
+                raise FormatError(f"{self.where}: holds more than {MOST_TOKENS:,} words and marks")
         return self.ahead
 
     def skip(self, marks: str) -> bool:
@@ -213,7 +213,7 @@ def _converted(known: Field, token: _Token) -> int | bool | float | str | None:
     text, bare = token.text, token.kind != "string"
     if known.kind == "string":
         return None if bare else text
-    if not bare:
+    if not bare or known.kind not in ENUMERATIONS and "_" in text:  # Python's, not Caffe's
         return None
     if known.kind in ("float", "double"):
         return float(text.rstrip("fF") if text.rstrip("fF")[-1:].isdigit() else text)

@@ -12,11 +12,11 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from alexnet.formats.caffe.message import Entry, Message, Numbers
+from alexnet.formats.caffe.message import Entry, Message, Numbers, Value
 from alexnet.formats.caffe.schema import BY_NAME, BY_NUMBER, ENUMERATIONS, Field
 from alexnet.formats.checkpoint import FormatError
 
-MOST_FIELDS = 1_000_000
+MOST_FIELDS = 50_000
 """More than any Caffe model has: every layer with its settings, every array as one."""
 
 FLOATS = {"float": np.dtype("<f4"), "double": np.dtype("<f8")}
@@ -38,7 +38,7 @@ class _File:
 
 
 def decode(data: bytes | memoryview, kind: str, where: str) -> Message:
-    """The message of a kind in `data`; arrays are copies, so that `data` may go.
+    """The message of a kind in `data`; all of it is copies, so that `data` may go.
 
     Raises:
         FormatError: the bytes are no such message; names the byte.
@@ -147,6 +147,10 @@ def _loose_numbers(
     step = len(tag) + size
     if first + size > end:
         raise file.error(start, f"{known.name} is cut off")
+    if bytes(file.data[start + step : first + step]) != tag and known.packed:  # one by itself
+        number = np.frombuffer(file.data[first : first + size], FLOATS[known.kind])
+        found.fields.setdefault(known.name, []).append(Entry(number.copy()))
+        return first + size
     rows, at, runs = 1, start, list[Numbers]()
     while at + step <= end and bytes(file.data[at : at + len(tag)]) == tag:
         many = min(rows, (end - at) // step)
@@ -225,7 +229,7 @@ def piece_bytes(piece: bytes | Numbers) -> bytes | memoryview:
     """A piece as what a file takes."""
     if isinstance(piece, bytes):
         return piece
-    return memoryview(np.ascontiguousarray(piece, "<f4")).cast("B")
+    return np.ascontiguousarray(piece, "<f4").reshape(-1).view(np.uint8).data
 
 
 def _encoded(message: Message) -> _Parts:
@@ -243,7 +247,7 @@ def _encoded(message: Message) -> _Parts:
     return parts
 
 
-def _put(parts: _Parts, known: Field, value: object) -> None:
+def _put(parts: _Parts, known: Field, value: Value) -> None:
     if isinstance(value, Message):
         inner = _encoded(value)
         parts.add(_tag(known, 2) + _put_varint(inner.size))

@@ -60,6 +60,7 @@ __all__ = [
     "arrays",
     "definition",
     "documents",
+    "holds_models",
     "load_model",
     "newest",
     "read_model",
@@ -230,10 +231,19 @@ def read_model(path: Path, _: Beside = Beside()) -> Checkpoint:  # noqa: B008  #
         raise FormatError(f"{model.path}: {error}") from None
 
 
+def holds_models(folder: Path) -> bool:
+    """Whether a folder is one ConvNet__… of numbered checkpoints, of which the newest is read."""
+    try:
+        return any(NUMBERED.fullmatch(path.name) for path in folder.iterdir())
+    except OSError as error:
+        raise FormatError(f"{folder}: cannot be read ({error.strerror or error})") from None
+
+
 FORMAT = Format(
     name="cuda-convnet model",
     suffixes=(".convnet",),
     recognise=recognise,
+    is_folder=holds_models,
     read=read_model,
     write=write,
 )

@@ -80,7 +80,11 @@ def write_model(
             dump({"model_state": state, "op": _options(checkpoint, kind)}, file.write)
     except OSError as error:
         raise FormatError(f"{path}: cannot be written ({error.strerror or error})") from error
-    return Written(files=(path,) if meta is None else (path, path.with_name(META)))
+    if meta is None:
+        return Written(files=(path,))
+    even = f"the mean is written as an even image, into {META}, which does the same"
+    notes = (even,) if checkpoint.contract.mean else ()
+    return Written(files=(path, path.with_name(META)), notes=notes)
 
 
 def _require_writable(checkpoint: Checkpoint) -> None:
@@ -90,7 +94,8 @@ def _require_writable(checkpoint: Checkpoint) -> None:
         scaled = ", divided by a deviation" if contract.deviation else ""
         raise FormatError(
             f"{name}: it takes {contract.channel_order} pictures of 0 to"
-            f" {contract.pixel_maximum:g}{scaled}; theirs are RGB of 0 to 255"
+            f" {contract.pixel_maximum:g}{scaled}; theirs are RGB of 0 to 255 (convert --set"
+            " channels=RGB, white=255, deviation=none)"
         )
     both = [("array", checkpoint.arrays)]
     if checkpoint.training is not None:

@@ -45,8 +45,9 @@ def listed(items: list[str], most: int = SHOWN) -> str:
 
 
 def shown(value: str, most: int = 60) -> str:
-    """A value as a message quotes it: one line, never long."""
+    """A value as a message quotes it: one line, never long, and nothing that moves a cursor."""
     line = " ".join(value[: 2 * most].split())
+    line = "".join(sign if sign.isprintable() else "\N{REPLACEMENT CHARACTER}" for sign in line)
     return line if len(line) <= most and len(value) <= 2 * most else f"{line[: most - 1]}…"
 
 

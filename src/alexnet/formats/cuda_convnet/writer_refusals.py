@@ -248,7 +248,8 @@ def _rule(layer: Conv | Local | Pool, network: Network) -> Iterator[str]:
         return
     same = _same_windows(layer, network)
     said = "gives the same windows" if same else "gives other windows"
-    yield f"the size rule '{layer.rule}' (cuda-convnet's {said}; network.edit.with_rule converts)"
+    how = "; convert --set rule=cuda-convnet" if same else ""
+    yield f"the size rule '{layer.rule}' (cuda-convnet's {said}{how})"
 
 
 def _same_windows(layer: Conv | Local | Pool, network: Network) -> bool:

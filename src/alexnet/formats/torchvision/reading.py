@@ -22,30 +22,44 @@ NORMALISED = ("running_mean", "running_var")
 def read(path: Path, beside: Beside = Beside()) -> Checkpoint:  # noqa: B008  # frozen
     """The checkpoint in a file of torch.save, whose arrays are views of the file.
 
+    Raises:
+        UnknownArrays, FormatError: as `checkpoint_of`; or the file is damaged, or asks to run
+            something.
+    """
+    state = read_state(path)
+    return checkpoint_of(path, state.arrays, state.notes, beside)
+
+
+def checkpoint_of(
+    path: Path, arrays: Mapping[str, Array], notes: tuple[str, ...], beside: Beside
+) -> Checkpoint:
+    """The checkpoint that the named arrays of a file are.
+
     torchvision's models pool their maps adaptively to 6×6 (AlexNet) or 7×7 (VGG) before the dense
     layers. At their own 224 pixels that changes nothing, and a Network holds no such layer.
 
     Args:
         path: the file.
+        arrays: by its names, in its order.
+        notes: what was done to find them.
         beside: the network that the arrays are of, in order; where it is missing, torchvision's.
 
     Raises:
         UnknownArrays: the names or shapes are not torchvision's and no network is given.
-        FormatError: damaged, asking to run something, or not the network that is given.
+        FormatError: not the network that is given, or normalised by batches.
     """
-    state = read_state(path)
-    _refuse_norms(path, state.arrays)
-    make = next((x for x in makes() if set(x.keys.values()) == set(state.arrays)), None)
-    why = "" if make is None else _mismatch(make, state.arrays)
+    _refuse_norms(path, arrays)
+    make = next((x for x in makes() if set(x.keys.values()) == set(arrays)), None)
+    why = "" if make is None else _mismatch(make, arrays)
     if make is not None and not why:
-        found = _checkpoint(make, state.arrays, state.notes)
+        found = _checkpoint(make, arrays, notes)
         if beside.network is None:
             return found
-        if given_classes(beside.network, _classes(make, state.arrays)) == found.network:
+        if given_classes(beside.network, _classes(make, arrays)) == found.network:
             return found
     if beside.network is not None:
-        return read_as(path, beside.network, state.arrays, state.notes)
-    raise unknown(path, state.arrays, why)
+        return read_as(path, beside.network, arrays, notes)
+    raise unknown(path, arrays, why)
 
 
 def _checkpoint(make: Make, arrays: Mapping[str, Array], notes: tuple[str, ...]) -> Checkpoint:

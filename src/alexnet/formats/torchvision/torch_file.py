@@ -240,7 +240,8 @@ def _state_dict(content: object, path: Path) -> tuple[dict[str, Tensor], list[st
         inside = next((key for key in WRAPPERS if is_dict(content.get(key))), None)
         if inside is not None:
             rest = ", ".join(shown(str(key))[1:-1] for key in list(content)[:8] if key != inside)
-            notes.append(f"'{inside}' is read of a checkpoint that also holds {rest or 'nothing'}")
+            if rest:
+                notes.append(f"'{inside}' is read of a checkpoint that also holds {rest}")
             content = content[inside]
     if not is_dict(content) or not content:
         raise FormatError(f"{path}: holds {told(content)}; a state dict is read, tensors by name")

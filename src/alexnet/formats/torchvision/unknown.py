@@ -47,7 +47,10 @@ class UnknownArrays(FormatError):
     Attributes:
         rows: every array, in the file's order.
         nearest: the catalog network whose arrays have most of the same shapes.
+        remedy: the command to try, where a verb knows one.
     """
+
+    remedy = ""
 
     def __init__(self, message: str, rows: tuple[Row, ...], nearest: Nearest) -> None:
         """Takes the sentence and what it is about."""

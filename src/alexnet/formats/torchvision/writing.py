@@ -87,12 +87,12 @@ def _notes(checkpoint: Checkpoint, make: Make) -> Iterator[str]:
 
 def _fed(contract: InputContract) -> str:
     """What a picture must be made into, in words."""
-    mean = "a mean image" if contract.mean_image else _numbers(contract.mean) or "nothing"
-    divided = _numbers(contract.deviation)
+    mean = "a mean image" if contract.mean_image else _numbers(contract.mean)
+    divided, border = _numbers(contract.deviation), contract.border_pixels
     return (
-        f"{contract.channel_order} of 0 to {contract.pixel_maximum:g} minus {mean}"
-        f"{f', divided by {divided}' if divided else ''}, with a border of"
-        f" {contract.border_pixels} pixels cut off"
+        f"{contract.channel_order} of 0 to {contract.pixel_maximum:g}"
+        f"{f' minus {mean}' if mean else ''}{f', divided by {divided}' if divided else ''}"
+        f"{f', with a border of {border} pixels cut off' if border else ''}"
     )
 
 

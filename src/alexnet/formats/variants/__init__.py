@@ -15,6 +15,7 @@ from alexnet.formats.variants.settings import (
     unfolded,
     with_divided_alpha,
     with_dropout_scaling,
+    with_size_rule,
 )
 
 __all__ = [
@@ -25,5 +26,6 @@ __all__ = [
     "with_dropout_scaling",
     "with_mean",
     "with_pixel_maximum",
+    "with_size_rule",
     "without_deviation",
 ]

@@ -1,5 +1,5 @@
-"""The same checkpoint under another convention of a layer's settings: towers or groups, a norm's
-alpha, dropout's scaling.
+"""The same checkpoint under another convention of a layer's settings: towers or groups, size rules,
+a norm's alpha, dropout's scaling.
 """
 
 from __future__ import annotations
@@ -11,10 +11,12 @@ from typing import Literal
 import numpy as np
 
 from alexnet.formats.checkpoint import Checkpoint, FormatError, TrainingState
-from alexnet.formats.variants.carrying import FACTOR, carry
+from alexnet.formats.variants.carrying import FACTOR, carry, refuse
 from alexnet.formats.variants.pictures import untrained
 from alexnet.formats.variants.weights import divided
+from alexnet.network.edit import with_rule
 from alexnet.network.layers import CrossMapNorm, Dropout, Layer, Norm
+from alexnet.network.sizes import Rule
 from alexnet.network.spec import Network, NetworkError
 from alexnet.network.towers import Assembly, assemble, fold, unfold
 
@@ -59,6 +61,29 @@ def _assembled(
         training = TrainingState(velocities, training.progress)
     arrays = assemble(assemblies, checkpoint.arrays, np.concatenate)
     return replace(checkpoint, network=network, arrays=arrays, training=training)
+
+
+def with_size_rule(checkpoint: Checkpoint, rule: Rule) -> Checkpoint:
+    """The checkpoint whose windows are laid by another tradition's rule, at the same places.
+
+    Raises:
+        FormatError: that rule lays some layer's windows elsewhere; names it.
+    """
+    network = checkpoint.network
+    try:
+        ruled = with_rule(network, rule)
+    except NetworkError as error:
+        raise FormatError(str(error)) from None
+    for layer in network:
+        if _places(network, layer) != _places(ruled, layer):
+            refuse(network, layer, f"the size rule '{rule}' lays its windows elsewhere")
+    return replace(checkpoint, network=ruled)
+
+
+def _places(network: Network, layer: Layer) -> list[tuple[int, int]]:
+    """How many windows a layer has along each side of each input, and where they begin."""
+    every = network.placed[layer.name].sides
+    return [(side.outputs, side.before) for sides in every for side in sides]
 
 
 def with_divided_alpha(checkpoint: Checkpoint, divided: bool) -> Checkpoint:

@@ -9,21 +9,28 @@ from alexnet.formats.weight_files.npy import is_npy
 from alexnet.formats.weight_files.reading import read
 from alexnet.formats.weight_files.writing import write
 
-__all__ = ["FORMAT", "read", "recognise", "write"]
+__all__ = ["NPY", "NPZ", "is_npz", "read", "write"]
 
 
-def recognise(head: bytes, name: str) -> bool:
-    """Whether a file is one of numpy's: an array, or a zip file whose first member is one."""
-    if head[:4] != b"PK\x03\x04":
-        return is_npy(head)
+def is_npz(head: bytes) -> bool:
+    """Whether a file begins as a zip file whose first member is an array of numpy's."""
     size = int.from_bytes(head[26:28], "little")
-    return head[30 : 30 + size].endswith(b".npy")
+    return head[:4] == b"PK\x03\x04" and head[30 : 30 + size].endswith(b".npy")
 
 
-FORMAT = Format(
-    name="weight file",
-    suffixes=(".npy", ".npz"),
-    recognise=recognise,
+NPY = Format(
+    name="npy",
+    suffixes=(".npy",),
+    recognise=lambda head, _: is_npy(head),
+    read=read,
+    takes=frozenset({"network"}),
+    write=write,
+)
+
+NPZ = Format(
+    name="npz",
+    suffixes=(".npz",),
+    recognise=lambda head, _: is_npz(head),
     read=read,
     takes=frozenset({"network"}),
     write=write,

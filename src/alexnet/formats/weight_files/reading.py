@@ -32,6 +32,7 @@ MEAN_UNKNOWN = (
     " image (about 104, 117 and 123 in B, G and R), and the TensorFlow port shows pictures minus"
     " the mean of their own pixels"
 )
+HINT = "; is it another network's, name it with --network NAME"
 ORDER_ASSUMED = "pictures are taken as B, G, R of 0 to 255, as Caffe's networks see them"
 
 
@@ -53,7 +54,7 @@ def read(path: Path, beside: Beside = Beside()) -> Checkpoint:  # noqa: B008  # 
     if last and bias is not None and bias.ndim == 1 and bias.shape[0] != last.outputs:
         network = given_classes(network, bias.shape[0])
     form = _form(network, entries, path)
-    learned = form.arrays(_fitted(form.network, entries, path))
+    learned = form.arrays(_fitted(form.network, entries, path, beside.network is not None))
     return Checkpoint(
         network=network,
         arrays=learned,
@@ -81,11 +82,10 @@ def _form(network: Network, entries: Entries, path: Path) -> Form:
             else f"holds arrays of {few}{more}, which network '{network.name}' has not"
         )
         said.append((len(missing) + len(spare), lacks))
-    hint = "; is it another network's, name it with --network NAME"
-    raise FormatError(f"{path}: {min(said)[1]}{hint}")
+    raise FormatError(f"{path}: {min(said)[1]}{HINT}")
 
 
-def _fitted(network: Network, entries: Entries, path: Path) -> dict[str, Array]:
+def _fitted(network: Network, entries: Entries, path: Path, named: bool) -> dict[str, Array]:
     theirs = entries.layout == "tensorflow"
     why = inexpressible(network) if theirs else None
     if why is not None:
@@ -95,7 +95,8 @@ def _fitted(network: Network, entries: Entries, path: Path) -> dict[str, Array]:
         array = entries.arrays[parameter.name]
         wanted = tensorflow_shape(parameter) if theirs else parameter.shape
         if array.shape != wanted:
-            raise FormatError(_misfit(parameter, array, wanted, network, theirs, path))
+            said = _misfit(parameter, array, wanted, network, theirs, path)
+            raise FormatError(f"{said}{'' if named else HINT}")
         found[parameter.name] = from_tensorflow(array, parameter, network) if theirs else array
     return found
 

@@ -6,6 +6,7 @@ Names are looked up with `get_network(name)`; a name is all that the command lin
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 from alexnet.network.catalog.cifar import (
     cifar_11pct,
@@ -19,6 +20,7 @@ from alexnet.network.catalog.frameworks import caffe, caffenet, cs231n, one_weir
 from alexnet.network.catalog.nets_of_2012 import as_run, one_gpu, paper
 from alexnet.network.catalog.soumith import soumith
 from alexnet.network.catalog.tiny import tiny
+from alexnet.network.catalog.vgg import CONVOLUTIONS, vgg
 from alexnet.network.spec import Network, nearest
 
 NETWORKS: dict[str, Callable[[], Network]] = {
@@ -40,6 +42,11 @@ NETWORKS: dict[str, Callable[[], Network]] = {
 }
 """Every catalog network by its name, in the order in which they are listed."""
 
+HEIRS: dict[str, Callable[[], Network]] = {
+    f"vgg{depth}": partial(vgg, depth) for depth in CONVOLUTIONS
+}
+"""Networks that are known by name, for the files that hold their weights, and are no AlexNet."""
+
 
 def get_network(name: str) -> Network:
     """The catalog network called `name`.
@@ -47,6 +54,7 @@ def get_network(name: str) -> Network:
     Raises:
         ValueError: no such name; the message gives the nearest, or all of them.
     """
-    if name not in NETWORKS:
-        raise ValueError(f"no network is called '{name}'{nearest(name, list(NETWORKS))}")
-    return NETWORKS[name]()
+    known = NETWORKS | HEIRS
+    if name not in known:
+        raise ValueError(f"no network is called '{name}'{nearest(name, list(known))}")
+    return known[name]()

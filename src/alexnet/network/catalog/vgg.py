@@ -1,6 +1,6 @@
 """The networks of Simonyan & Zisserman (2015) without batch normalisation, as torchvision has them.
 
-AlexNet's heirs, read and written with torchvision's files; not among the catalog's names.
+AlexNet's heirs, known by name for the files that hold their weights; they are not listed.
 """
 
 from __future__ import annotations
