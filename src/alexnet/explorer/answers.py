@@ -6,9 +6,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from concurrent.futures import Future
 from dataclasses import dataclass, field
-from functools import lru_cache
 from importlib.metadata import PackageNotFoundError, version
+from threading import Lock
 from urllib.parse import quote
 from weakref import WeakKeyDictionary
 
@@ -91,11 +92,38 @@ def pure(path: str, given: Parameters) -> Tree | None:
             return None
 
 
-@lru_cache(maxsize=512)
-def pure_bytes(path: str, given: frozenset[tuple[str, str]]) -> bytes | None:
-    """`pure`, written down, and kept."""
-    found = pure(path, dict(given))
-    return None if found is None else json_bytes(found)
+class Kept:
+    """Answers that are computed once, however many ask for one at the same time."""
+
+    def __init__(self, most: int = 512) -> None:
+        """Keeps the `most` last ones."""
+        self.most = most
+        self._lock = Lock()
+        self._held: dict[tuple[str, frozenset[tuple[str, str]]], Future[bytes | None]] = {}
+
+    def get(self, path: str, given: Parameters) -> bytes | None:
+        """`pure`, written down; errors are not kept."""
+        key = (path, frozenset(given.items()))
+        with self._lock:
+            found = self._held.get(key)
+            mine = found is None
+            if found is None:
+                found = self._held[key] = Future()
+                while len(self._held) > self.most:
+                    del self._held[next(iter(self._held))]
+        if mine:
+            try:
+                tree = pure(path, given)
+                found.set_result(None if tree is None else json_bytes(tree))
+            except BaseException as error:
+                with self._lock:
+                    self._held.pop(key, None)
+                found.set_exception(error)
+        return found.result()
+
+
+KEPT = Kept()
+"""The answers of this process."""
 
 
 @dataclass(eq=False)
@@ -147,7 +175,7 @@ class Desk:
             case ["number"] if SESSION_ID.fullmatch(given.get("network", "")):
                 return json_bytes(number_tree(given, self.network(given["network"])))
             case _:
-                found = pure_bytes(path, frozenset(given.items()))
+                found = KEPT.get(path, given)
         if found is None:
             raise AskError(404, f"nothing is called 'api/{path[:80]}'", "api/about")
         return found
@@ -229,10 +257,7 @@ def about_tree(desk: Desk | None, opened: Tree | None = None) -> Tree:
             "runs": desk is not None and bool(desk.runs.all()),
         },
         "opened": opened,
-        "networks": [
-            {"name": name, "group": group_of(name), "source": make().source}
-            for name, make in NETWORKS.items()
-        ],
+        "networks": networks_tree(),
         "compare": list(COMPARED),
         "rules": rules_about(),
         "window": {"start": START, "limits": {k: list(v) for k, v in LIMITS.items()}},
@@ -246,6 +271,14 @@ def about_tree(desk: Desk | None, opened: Tree | None = None) -> Tree:
         },
         "data": gallery and {"name": gallery.name, "pictures": gallery.count},
     }
+
+
+def networks_tree() -> list[Tree]:
+    """The catalog, for a choice of networks."""
+    return [
+        {"name": name, "group": group_of(name), "source": make().source}
+        for name, make in NETWORKS.items()
+    ]
 
 
 def group_of(name: str) -> str:

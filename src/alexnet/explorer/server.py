@@ -22,13 +22,13 @@ from starlette.routing import Route
 from alexnet.explorer import uploads
 from alexnet.explorer.account import account_tree
 from alexnet.explorer.answers import (
+    KEPT,
     NETWORK_BYTES,
     PICTURE_BYTES,
     UPLOAD_BYTES,
     Desk,
-    pure_bytes,
 )
-from alexnet.explorer.asking import AskError, Tree
+from alexnet.explorer.asking import AskError, Tree, known, whole
 from alexnet.explorer.checking import checked
 from alexnet.explorer.claims import claims_tree
 from alexnet.explorer.guard import LOOPBACK, Guard
@@ -95,14 +95,14 @@ class _Server:
 
     def __init__(self, desk: Desk) -> None:
         self.desk = desk
-        self.quick = Workers("explorer", threads=4, most=1000, seconds=30)
+        self.quick = Workers("explorer", threads=4, most=1000, seconds=60)
         self.heavy = Workers("explorer-heavy", threads=2, most=16, seconds=120)
 
     @asynccontextmanager
     async def lifespan(self, _: Starlette) -> AsyncIterator[None]:
         """Computes what is asked for first while the browser starts; cleans up at the end."""
         first = self.desk.start if not self.desk.start.startswith("o") else "paper"
-        self.quick.submit(pure_bytes, f"network/{first}", frozenset[tuple[str, str]]())
+        self.quick.submit(KEPT.get, f"network/{first}", {})
         try:
             yield
         finally:
@@ -157,14 +157,17 @@ class _Server:
         folder = self.desk.session.new_folder()
         try:
             paths = await uploads.files(request, UPLOAD_BYTES, folder)
-            network = request.query_params.get("network", "")
-            return _json(await self.heavy.run(self._opened, paths, network))
+            given = dict(request.query_params)
+            known(given, "name", "network", "side")
+            side = whole(given, "side", 1, 4096) if "side" in given else None
+            network = given.get("network", "")
+            return _json(await self.heavy.run(self._opened, paths, network, side))
         except BaseException:
             shutil.rmtree(folder, ignore_errors=True)
             raise
 
-    def _opened(self, paths: list[Path], network: str) -> bytes:
-        opened = open_files(paths, network=network)
+    def _opened(self, paths: list[Path], network: str, side: int | None) -> bytes:
+        opened = open_files(paths, network=network, side=side)
         return json_bytes(opened_tree(self.desk.session.open(opened), opened))
 
     async def export(self, request: Request) -> Response:
