@@ -166,7 +166,7 @@ def test_edits_at_random_are_counted_or_refused_and_never_fail() -> None:
         [1],
     ]
     with served() as client:
-        for _ in range(150):
+        for _ in range(120):
             tree = description(chance.choice(["tiny", "11pct"]))
             for _ in range(chance.randint(1, 3)):
                 mutate(tree, values, chance)

@@ -100,22 +100,27 @@ def test_every_point_of_a_drawing_lies_inside_it(tree: dict[str, Any]) -> None:
     assert found > 20
 
 
-def test_claims_stand_at_the_layers_that_they_are_about() -> None:
-    found = claims_tree(get_network("paper"))
+@pytest.fixture(scope="module")
+def claims() -> dict[str, Any]:
+    return claims_tree(get_network("paper"))
+
+
+def test_claims_stand_at_the_layers_that_they_are_about(claims: dict[str, Any]) -> None:
+    found = claims
     told = audit(get_network("paper"))
-    claims = {claim["id"]: claim for claim in found["claims"]}  # pyright: ignore
-    assert [(c["id"], c["verdict"], c["sentence"]) for c in claims.values()] == [
+    by_id = {claim["id"]: claim for claim in found["claims"]}
+    assert [(c["id"], c["verdict"], c["sentence"]) for c in by_id.values()] == [
         (f.id, f.verdict, f.sentence) for f in told.findings
     ]
-    assert claims["S2"]["stages"] == ["conv1"]
-    assert claims["S3"]["stages"] == ["conv2", "conv3", "conv4", "conv5", "fc6", "fc7", "fc8"]
-    assert claims["S8"]["stages"] == ["norm1", "norm2"]
-    assert claims["S10"]["stages"] == ["pool1", "pool2", "pool5"]
-    assert claims["T7"]["stages"] == ["drop6", "drop7"]
-    assert claims["R1"]["stages"] == []
-    assert "S2" in found["stages"]["conv1"]  # pyright: ignore
+    assert by_id["S2"]["stages"] == ["conv1"]
+    assert by_id["S3"]["stages"] == ["conv2", "conv3", "conv4", "conv5", "fc6", "fc7", "fc8"]
+    assert by_id["S8"]["stages"] == ["norm1", "norm2"]
+    assert by_id["S10"]["stages"] == ["pool1", "pool2", "pool5"]
+    assert by_id["T7"]["stages"] == ["drop6", "drop7"]
+    assert by_id["R1"]["stages"] == []
+    assert "S2" in found["stages"]["conv1"]
     known = {stage.name for stage in ledger(get_network("paper")).stages}
-    assert set(found["stages"]) <= known  # pyright: ignore
+    assert set(found["stages"]) <= known
 
 
 def test_side_by_side_marks_what_differs_from_the_first() -> None:

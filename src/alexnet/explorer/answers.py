@@ -4,8 +4,9 @@ carries too, and those of one server.
 
 from __future__ import annotations
 
+import hashlib
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Hashable, Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from importlib.metadata import PackageNotFoundError, version
@@ -30,6 +31,7 @@ from alexnet.explorer.story import story_tree
 from alexnet.explorer.window import LIMITS, START, rules_about, window_tree
 from alexnet.explorer.writing import writable
 from alexnet.network.catalog import NETWORKS
+from alexnet.network.codec import to_json
 from alexnet.network.spec import Network
 
 UPLOAD_BYTES = 2**30
@@ -99,11 +101,20 @@ class Kept:
         """Keeps the `most` last ones."""
         self.most = most
         self._lock = Lock()
-        self._held: dict[tuple[str, frozenset[tuple[str, str]]], Future[bytes | None]] = {}
+        self._held: dict[Hashable, Future[bytes | None]] = {}
 
     def get(self, path: str, given: Parameters) -> bytes | None:
         """`pure`, written down; errors are not kept."""
-        key = (path, frozenset(given.items()))
+        return self._get((path, frozenset(given.items())), lambda: pure(path, given))
+
+    def of_network(self, answer: Callable[[Network], Tree], network: Network) -> bytes:
+        """`answer` about a network of anyone's, by all that it says."""
+        said = hashlib.sha256(to_json(network).encode()).hexdigest()
+        found = self._get((answer.__name__, said), lambda: answer(network))
+        assert found is not None, "every network has an account"
+        return found
+
+    def _get(self, key: Hashable, make: Callable[[], Tree | None]) -> bytes | None:
         with self._lock:
             found = self._held.get(key)
             mine = found is None
@@ -113,7 +124,7 @@ class Kept:
                     del self._held[next(iter(self._held))]
         if mine:
             try:
-                tree = pure(path, given)
+                tree = make()
                 found.set_result(None if tree is None else json_bytes(tree))
             except BaseException as error:
                 with self._lock:
@@ -169,9 +180,8 @@ class Desk:
             case ["network" | "claims" as kind, identity] if SESSION_ID.fullmatch(identity):
                 known(given)
                 network = self.session.opened.get(identity).network
-                return json_bytes(
-                    account_tree(network) if kind == "network" else claims_tree(network)
-                )
+                answer = account_tree if kind == "network" else claims_tree
+                return KEPT.of_network(answer, network)
             case ["number"] if SESSION_ID.fullmatch(given.get("network", "")):
                 return json_bytes(number_tree(given, self.network(given["network"])))
             case _:

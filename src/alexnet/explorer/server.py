@@ -139,7 +139,7 @@ class _Server:
     async def get(self, request: Request) -> Response:
         """Whatever is asked by GET."""
         path, given = request.path_params["path"], dict(request.query_params)
-        workers = self.heavy if path.startswith("look/") else self.quick
+        workers = self.heavy if path.startswith(("look/", "claims/")) else self.quick
         return _json(await workers.run(self.desk.get, path, given))
 
     async def check(self, request: Request) -> Response:
@@ -230,7 +230,7 @@ def _claimed(data: bytes) -> bytes:
 
 def _counted(tree: object, answer: Callable[[Any], Tree]) -> bytes:
     try:
-        return json_bytes(answer(checked(tree)))
+        return KEPT.of_network(answer, checked(tree))
     except (OverflowError, RecursionError):
         raise AskError(422, "a number is too large to be counted with") from None
 
