@@ -46,7 +46,7 @@ def test_what_is_carried_is_shown_without_a_server(still) -> None:
     page.wait_for_selector(".claims .verdict.bad")
     page.select_option("label:has-text('Beside it') select", "cs231n")
     page.wait_for_selector(".beside .differs")
-    page.click("a:text-is('All side by side')")
+    page.select_option("label:has-text('Beside it') select", "*")
     page.wait_for_selector(".view-compare .marked")
     page.click("nav a[href='#/number']")
     page.click("#claim-S2 >> xpath=../.. >> a")
