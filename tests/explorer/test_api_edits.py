@@ -90,6 +90,13 @@ def test_a_flaw_is_placed(change: Change, place: str | None, field: str | None, 
         assert changed(change)["layers"][first["index"]]["name"] == place
 
 
+def test_a_name_that_no_encoding_can_write_is_counted_all_the_same() -> None:
+    with served() as client:
+        found = posted(client, "api/check", changed(lambda t: t.update(name="\ud800"), "tiny"))
+    assert found["name"] == "?"
+    assert found["total"]["parameters"] == ledger(get_network("tiny")).total.parameters
+
+
 def test_two_flaws_are_told_at_once_and_what_depends_on_them_is_not() -> None:
     def change(tree: dict[str, Any]) -> None:
         layer(tree, "conv1a")["filters"] = 0

@@ -16,6 +16,7 @@ import pytest
 
 from alexnet.explorer.answers import Desk
 from alexnet.explorer.opening import safe_name
+from alexnet.explorer.server import _noted
 from alexnet.explorer.writing import writable
 from alexnet.formats import read, write
 from alexnet.network.catalog import get_network
@@ -198,6 +199,14 @@ def test_what_cannot_be_written_says_why(body: Any, status: int) -> None:
 )
 def test_no_name_leads_out_of_the_servers_folder(name: str, kept: str) -> None:
     assert safe_name(name) == kept
+
+
+def test_notes_fit_into_a_header_and_stay_a_list() -> None:
+    assert json.loads(_noted(("a", "größer"))) == ["a", "größer"]
+    many = json.loads(_noted(tuple(f"note {i} " * 30 for i in range(100))))
+    assert many[0].startswith("note 0")
+    assert many[-1] == f"and {100 - (len(many) - 1)} more notes"
+    assert len(_noted(tuple("x" * 300 for _ in range(100)))) <= 4000
 
 
 def test_files_of_one_name_do_not_overwrite_one_another() -> None:

@@ -6,6 +6,7 @@ import http.client
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -299,6 +300,9 @@ def test_elsewhere_than_on_this_machine_there_is_a_token() -> None:
         assert len(everywhere.token or "") >= 32
         assert everywhere.address.startswith("http://127.0.0.1:")
         assert everywhere.address.endswith(f"/?token={everywhere.token}")
+        assert everywhere.elsewhere.startswith(f"http://{socket.gethostname()}:")
+        assert socket.gethostname().lower() in everywhere.hosts
+        assert here.elsewhere == ""
         port = here.listening.getsockname()[1]
         with pytest.raises(ServeError, match="leave out --port"):
             place("127.0.0.1", port)

@@ -109,7 +109,7 @@ class Kept:
 
     def of_network(self, answer: Callable[[Network], Tree], network: Network) -> bytes:
         """`answer` about a network of anyone's, by all that it says."""
-        said = hashlib.sha256(to_json(network).encode()).hexdigest()
+        said = hashlib.sha256(to_json(network).encode(errors="surrogatepass")).hexdigest()
         found = self._get((answer.__name__, said), lambda: answer(network))
         assert found is not None, "every network has an account"
         return found
@@ -203,9 +203,17 @@ class Desk:
             opened = opened_tree(self.start, self.session.opened.get(self.start))
         return about_tree(self, opened)
 
+    def warm(self) -> None:
+        """Has the checkpoint that was named built before a picture is dropped."""
+        opened = self.session.opened.get(self.start)
+        if opened.checkpoint is not None:
+            self._looker(opened).built()
+
+    def _looker(self, opened: Opened) -> Looker:
+        return self._lookers.setdefault(opened, Looker(opened, self.decoder, self.gallery))
+
     def _look(self, identity: str, what: str, given: Parameters) -> Tree:
-        opened = self.session.opened.get(identity)
-        looker = self._lookers.setdefault(opened, Looker(opened, self.decoder, self.gallery))
+        looker = self._looker(self.session.opened.get(identity))
         if what == "layers":
             known(given)
             return looker.layers()

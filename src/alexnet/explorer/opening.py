@@ -98,7 +98,8 @@ def readable() -> list[Tree]:
         {"name": "description", "suffixes": [".json"]},
         {"name": "cuda-convnet definition", "suffixes": [".cfg"]},
     ]
-    return own + [{"name": f.name, "suffixes": list(f.suffixes)} for f in FORMATS]
+    files = [f for f in FORMATS if f.suffixes]  # folders cannot be dropped
+    return own + [{"name": f.name, "suffixes": list(f.suffixes)} for f in files]
 
 
 @dataclass(frozen=True, slots=True)

@@ -103,6 +103,8 @@ class _Server:
         """Computes what is asked for first while the browser starts; cleans up at the end."""
         first = self.desk.start if not self.desk.start.startswith("o") else "paper"
         self.quick.submit(KEPT.get, f"network/{first}", {})
+        if first != self.desk.start:
+            self.heavy.submit(self.desk.warm)
         try:
             yield
         finally:
@@ -176,7 +178,7 @@ class _Server:
         found = await self.heavy.run(self._exported, data)
         headers = {
             "Content-Disposition": f'attachment; filename="{found.name}"',
-            "X-Alexnet-Notes": json.dumps(found.notes)[:4000],
+            "X-Alexnet-Notes": _noted(found.notes),
         }
         return Response(found.data, headers=headers, media_type="application/octet-stream")
 
@@ -206,6 +208,21 @@ class _Server:
         path.write_bytes(data)
         identity = session.drop(Dropped(name=name, path=path, width=width, height=height))
         return json_bytes({"picture": identity, "name": name, "width": width, "height": height})
+
+
+HEADER = 4000
+"""Characters of notes that a header carries; servers and browsers refuse long ones."""
+
+
+def _noted(notes: tuple[str, ...]) -> str:
+    """Notes as a JSON list in ASCII, the last ones counted where there are too many."""
+    for kept in range(len(notes), -1, -1):
+        left = len(notes) - kept
+        told = [*notes[:kept], *([f"and {left} more notes"] if left else [])]
+        text = json.dumps(told)
+        if len(text) <= HEADER:
+            break
+    return text
 
 
 def page_file(name: str) -> bytes:
