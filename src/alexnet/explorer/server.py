@@ -216,12 +216,10 @@ HEADER = 4000
 
 def _noted(notes: tuple[str, ...]) -> str:
     """Notes as a JSON list in ASCII, the last ones counted where there are too many."""
-    for kept in range(len(notes), -1, -1):
-        left = len(notes) - kept
-        told = [*notes[:kept], *([f"and {left} more notes"] if left else [])]
-        text = json.dumps(told)
-        if len(text) <= HEADER:
-            break
+    kept, text = len(notes), json.dumps(notes)
+    while len(text) > HEADER and kept:
+        kept -= 1
+        text = json.dumps([*notes[:kept], f"and {len(notes) - kept} more notes"])
     return text
 
 
