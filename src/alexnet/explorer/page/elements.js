@@ -39,8 +39,9 @@ Explorer.refill = function refill(element, ...children) {
 /* The same for what may hold the keyboard's focus: it goes to the control that is alike. */
 Explorer.renew = function renew(element, ...children) {
   const held = element.contains(document.activeElement) ? document.activeElement : null;
-  const key = (one) => [one.tagName, one.id, one.name, one.type && one.type !== "select-one"
-    ? one.value : "", one.getAttribute("href")].join("|");
+  const key = (one) => [one.tagName, one.dataset.path || one.id, one.name,
+    ["radio", "checkbox"].includes(one.type) ? one.value : "", one.getAttribute("href"),
+    one.tagName === "BUTTON" ? one.textContent : ""].join("|");
   Explorer.refill(element, ...children);
   if (!held) return element;
   const alike = [...element.querySelectorAll("a, button, input, select")]

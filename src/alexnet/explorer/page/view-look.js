@@ -51,10 +51,7 @@ Explorer.views.look = {
       }
     }
 
-    const open = (chosen) => attempt(async () => {
-      const answer = await ask.post(ask.api("api/open", { name: chosen[0].name }),
-        files.body(chosen));
-      Explorer.opened.set(answer.id, answer);
+    const open = Explorer.opener(problem, about, (answer) => {
       if (!answer.look) throw new Explorer.Refusal({ sentence: answer.look_sentence });
       address.go(address.write("look", [answer.id]));
     });
