@@ -105,8 +105,54 @@ def test_a_dropped_file_is_opened_and_a_broken_one_refused(visit) -> None:
     assert page.locator(".complaint").count() == 0
 
 
+def test_what_a_file_leaves_open_can_be_said_when_it_is_opened_again(visit) -> None:
+    page = visit("#/build/paper")
+    drop(page, ".drop", "broken.json", b'{"format": "alexnet-network/1", "layers": 3}')
+    page.wait_for_selector(".unsaid")
+    page.select_option("#open-network", "tiny")
+    page.fill("#open-side", "24")
+    with page.expect_request("**/api/open?**") as asked:
+        page.click(".unsaid button")
+    assert asked.value.url.endswith("api/open?name=broken.json&network=tiny&side=24")
+    page.wait_for_selector(".complaint")
+
+
 def test_an_address_that_was_cut_off_says_so(visit) -> None:
     page = visit("#/build/paper?edited=5VnLbuM2FP0V")
     page.wait_for_selector(".complaint")
     assert "cut off" in words(page, ".complaint")
     assert where(page).startswith("#/build/paper")
+
+
+def test_another_kind_of_first_weights_brings_its_own_fields(visit) -> None:
+    page = visit("#/build/tiny")
+    kind = field(page, "conv2a", "kernels.0.initial")
+    kind.focus()
+    kind.select_option("constant")
+    value = field(page, "conv2a", "kernels.0.initial.value")
+    value.wait_for()
+    assert page.evaluate("document.activeElement.dataset.path") == "kernels.0.initial"
+    value.fill("0.5")
+    page.wait_for_function("() => location.hash.includes('edited=')")
+    assert page.locator(".complaint").count() == 0
+
+
+def test_a_kernel_more_than_there_are_inputs_is_an_error_until_it_goes(visit) -> None:
+    page = visit("#/build/one_weird_trick")
+    field(page, "conv3", "kernels.0.size").wait_for()
+    page.click("details[data-layer=conv3] button:text-is('One more of kernels')")
+    page.wait_for_selector("details[data-layer=conv3] .complaint")
+    page.click("details[data-layer=conv3] button:text-is('One fewer')")
+    page.wait_for_selector("details[data-layer=conv3] .complaint", state="detached")
+
+
+def test_the_picture_is_edited_as_three_numbers(visit) -> None:
+    page = visit("#/build/one_weird_trick")
+    shape = field(page, "data", "shape")
+    assert shape.input_value() == "3, 224, 224"
+    shape.fill("3, 227, ")
+    page.wait_for_selector("details[data-layer=data] .complaint")
+    shape.fill("3, 227, 227")
+    page.wait_for_function(
+        "() => document.querySelector('details[data-layer=conv1] .shape').innerText === '64×56×56'"
+    )

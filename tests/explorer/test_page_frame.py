@@ -73,6 +73,41 @@ def test_nothing_shifts_while_a_view_loads_and_its_times_are_kept(visit, view: s
     assert 0 < times["painted_ms"] <= times["ready_ms"]
 
 
+ANSWERED = """async ([act, sign]) => {
+    const text = () => document.querySelector(sign)?.textContent ?? "";
+    const [before, began] = [text(), performance.now()];
+    const [selector, value] = act;
+    const control = document.querySelector(selector);
+    if (value === null) control.dispatchEvent(new MouseEvent("click", { bubbles: true }));
+    else {
+        control.value = value;
+        control.dispatchEvent(new Event("input", { bubbles: true }));
+        control.dispatchEvent(new Event("change", { bubbles: true }));
+    }
+    while (text() === before) await new Promise(requestAnimationFrame);
+    await new Promise(requestAnimationFrame);
+    return performance.now() - began;
+}"""
+"""Milliseconds from an act until its answer has been painted, by the browser's clock."""
+
+ACTS = {
+    "why": ("#why-input", "230", ".answers"),
+    "network": (".figure2 [data-layer=fc6a]", None, ".panel"),
+    "build": ("#build-start", "tiny", ".totals"),
+}
+
+
+@pytest.mark.parametrize("view", ACTS)
+def test_an_act_is_answered_and_the_time_it_took_is_kept(visit, view: str) -> None:
+    selector, value, sign = ACTS[view]
+    page = visit(f"#/{view}/paper" if view != "why" else "#/why")
+    page.wait_for_selector(sign)
+    took = page.evaluate(ANSWERED, [[selector, value], sign])
+    SHOTS.mkdir(parents=True, exist_ok=True)
+    (SHOTS / f"act-{view}.json").write_text(json.dumps({"milliseconds": took}))
+    assert took > 0
+
+
 def test_the_page_asks_nothing_of_other_hosts_and_holds_no_inline_code() -> None:
     for path in PAGE.iterdir():
         text = path.read_text(encoding="utf-8")

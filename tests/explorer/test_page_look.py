@@ -1,4 +1,4 @@
-"""A picture dropped on the page: what the network says, its maps, the field of a unit, neighbours."""
+"""A picture dropped on the page: what the network says, its maps, a unit's field, neighbours."""
 
 from __future__ import annotations
 

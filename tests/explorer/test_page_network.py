@@ -120,3 +120,19 @@ def test_every_layer_of_a_network_can_be_addressed(visit) -> None:
             "(name) => document.querySelector('.panel h2').textContent.startsWith(name)", arg=stage
         )
         assert where(page) == f"#/network/paper/{stage}"
+
+
+def test_the_switch_and_the_table_keep_the_focus_of_the_keyboard(visit) -> None:
+    page = visit("#/network/paper/conv2")
+    page.focus("input[name=network][value=paper]")
+    for network in ("as_run", "caffe"):
+        page.keyboard.press("ArrowRight")
+        page.wait_for_function(
+            "(name) => document.querySelector('h1').textContent.startsWith(name)", arg=network
+        )
+        assert page.evaluate("document.activeElement.value") == network
+    page.goto(page.url.split("#")[0] + "#/compare?networks=paper,cs231n")
+    page.focus(".view-compare input[value=caffe]")
+    page.keyboard.press("Space")
+    page.wait_for_function("() => location.hash.includes('caffe')")
+    assert page.evaluate("document.activeElement.value") == "caffe"

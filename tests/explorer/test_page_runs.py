@@ -17,9 +17,8 @@ def test_a_finished_run_is_drawn_with_its_last_values(visit, runs_folder: Path) 
         for line in (runs_folder / "small" / "metrics.jsonl").read_text().splitlines()
     ]
     last = [row for row in rows if row["kind"] == "epoch"][-1]
-    assert f"training loss {float(f'{last["train_loss"]:.4g}'):g}" in words(
-        page, ".legend >> nth=0"
-    )
+    shown = float(f"{last['train_loss']:.4g}")
+    assert f"training loss {shown:g}" in words(page, ".legend >> nth=0")
     assert "finished" in words(page, ".curves-of h2")
     assert where(page) == "#/runs/small"
 

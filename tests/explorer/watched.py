@@ -81,7 +81,7 @@ def axe_violations(page: Page, *rules: str) -> list[str]:
     """What axe-core finds on the page as it is, one line each; by all its rules, or those named."""
     from axe_playwright_python.sync_playwright import Axe
 
-    options: dict[str, object] = {"resultTypes": ["violations"]}
+    options: dict[str, object] = {"resultTypes": ["violations"], "preload": False}
     if rules:
         options["runOnly"] = list(rules)
     found = Axe().run(page, options=options).response["violations"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -78,7 +79,7 @@ def _export(folder: Path) -> None:
     from alexnet.explorer.export import export
 
     with terminal.bar("exporting") as advance:
-        written = export(folder, advance)
+        written = export(folder, processes=min(4, os.cpu_count() or 1), progress=advance)
     size = sum(path.stat().st_size for path in written)
     terminal.say(f"wrote {len(written)} files, {size / 2**20:.1f} MiB; open {written[0]}")
 

@@ -4,11 +4,13 @@ carries too, and those of one server.
 
 from __future__ import annotations
 
+import hashlib
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Hashable, Mapping
+from concurrent.futures import Future
 from dataclasses import dataclass, field
-from functools import lru_cache
 from importlib.metadata import PackageNotFoundError, version
+from threading import Lock
 from urllib.parse import quote
 from weakref import WeakKeyDictionary
 
@@ -29,6 +31,7 @@ from alexnet.explorer.story import story_tree
 from alexnet.explorer.window import LIMITS, START, rules_about, window_tree
 from alexnet.explorer.writing import writable
 from alexnet.network.catalog import NETWORKS
+from alexnet.network.codec import to_json
 from alexnet.network.spec import Network
 
 UPLOAD_BYTES = 2**30
@@ -91,11 +94,47 @@ def pure(path: str, given: Parameters) -> Tree | None:
             return None
 
 
-@lru_cache(maxsize=512)
-def pure_bytes(path: str, given: frozenset[tuple[str, str]]) -> bytes | None:
-    """`pure`, written down, and kept."""
-    found = pure(path, dict(given))
-    return None if found is None else json_bytes(found)
+class Kept:
+    """Answers that are computed once, however many ask for one at the same time."""
+
+    def __init__(self, most: int = 512) -> None:
+        """Keeps the `most` last ones."""
+        self.most = most
+        self._lock = Lock()
+        self._held: dict[Hashable, Future[bytes | None]] = {}
+
+    def get(self, path: str, given: Parameters) -> bytes | None:
+        """`pure`, written down; errors are not kept."""
+        return self._get((path, frozenset(given.items())), lambda: pure(path, given))
+
+    def of_network(self, answer: Callable[[Network], Tree], network: Network) -> bytes:
+        """`answer` about a network of anyone's, by all that it says."""
+        said = hashlib.sha256(to_json(network).encode(errors="surrogatepass")).hexdigest()
+        found = self._get((answer.__name__, said), lambda: answer(network))
+        assert found is not None, "every network has an account"
+        return found
+
+    def _get(self, key: Hashable, make: Callable[[], Tree | None]) -> bytes | None:
+        with self._lock:
+            found = self._held.get(key)
+            mine = found is None
+            if found is None:
+                found = self._held[key] = Future()
+                while len(self._held) > self.most:
+                    del self._held[next(iter(self._held))]
+        if mine:
+            try:
+                tree = make()
+                found.set_result(None if tree is None else json_bytes(tree))
+            except BaseException as error:
+                with self._lock:
+                    self._held.pop(key, None)
+                found.set_exception(error)
+        return found.result()
+
+
+KEPT = Kept()
+"""The answers of this process."""
 
 
 @dataclass(eq=False)
@@ -141,13 +180,12 @@ class Desk:
             case ["network" | "claims" as kind, identity] if SESSION_ID.fullmatch(identity):
                 known(given)
                 network = self.session.opened.get(identity).network
-                return json_bytes(
-                    account_tree(network) if kind == "network" else claims_tree(network)
-                )
+                answer = account_tree if kind == "network" else claims_tree
+                return KEPT.of_network(answer, network)
             case ["number"] if SESSION_ID.fullmatch(given.get("network", "")):
                 return json_bytes(number_tree(given, self.network(given["network"])))
             case _:
-                found = pure_bytes(path, frozenset(given.items()))
+                found = KEPT.get(path, given)
         if found is None:
             raise AskError(404, f"nothing is called 'api/{path[:80]}'", "api/about")
         return found
@@ -165,9 +203,17 @@ class Desk:
             opened = opened_tree(self.start, self.session.opened.get(self.start))
         return about_tree(self, opened)
 
+    def warm(self) -> None:
+        """Has the checkpoint that was named built before a picture is dropped."""
+        opened = self.session.opened.get(self.start)
+        if opened.checkpoint is not None:
+            self._looker(opened).built()
+
+    def _looker(self, opened: Opened) -> Looker:
+        return self._lookers.setdefault(opened, Looker(opened, self.decoder, self.gallery))
+
     def _look(self, identity: str, what: str, given: Parameters) -> Tree:
-        opened = self.session.opened.get(identity)
-        looker = self._lookers.setdefault(opened, Looker(opened, self.decoder, self.gallery))
+        looker = self._looker(self.session.opened.get(identity))
         if what == "layers":
             known(given)
             return looker.layers()
@@ -229,10 +275,7 @@ def about_tree(desk: Desk | None, opened: Tree | None = None) -> Tree:
             "runs": desk is not None and bool(desk.runs.all()),
         },
         "opened": opened,
-        "networks": [
-            {"name": name, "group": group_of(name), "source": make().source}
-            for name, make in NETWORKS.items()
-        ],
+        "networks": networks_tree(),
         "compare": list(COMPARED),
         "rules": rules_about(),
         "window": {"start": START, "limits": {k: list(v) for k, v in LIMITS.items()}},
@@ -246,6 +289,14 @@ def about_tree(desk: Desk | None, opened: Tree | None = None) -> Tree:
         },
         "data": gallery and {"name": gallery.name, "pictures": gallery.count},
     }
+
+
+def networks_tree() -> list[Tree]:
+    """The catalog, for a choice of networks."""
+    return [
+        {"name": name, "group": group_of(name), "source": make().source}
+        for name, make in NETWORKS.items()
+    ]
 
 
 def group_of(name: str) -> str:

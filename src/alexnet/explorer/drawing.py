@@ -27,8 +27,8 @@ def drawing(network: Network) -> Tree:
     placed = layout(network)
     view = _View(placed)
     return {
-        "width": _short(placed.width + 2 * MARGIN),
-        "height": _short(placed.height + HEAD + FOOT),
+        "width": _short(view.width),
+        "height": _short(view.height),
         "blocks": [view.block(block, network) for block in placed.blocks],
         "links": [view.link(link) for link in placed.links],
     }
@@ -39,7 +39,12 @@ class _View:
 
     def __init__(self, placed: Layout) -> None:
         self.placed = placed
-        self.top = placed.height + HEAD
+        tops = [b.y + b.height + b.slant * SLANT[1] for b in placed.blocks]
+        rights = [b.x + b.depth + b.slant * SLANT[0] for b in placed.blocks]
+        lowest = min(block.y for block in placed.blocks)  # a picture may reach below its towers
+        self.top = max(tops) + HEAD
+        self.height = self.top - lowest + FOOT
+        self.width = max(rights) + 2 * MARGIN
 
     def point(self, block: Block, corner: Corner) -> list[float]:
         """Where a place inside a block is drawn."""

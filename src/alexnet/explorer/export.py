@@ -5,25 +5,30 @@ which work from the file system and from any web host.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+import multiprocessing
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from alexnet.explorer.answers import (
     COMPARED,
     about_tree,
     address,
+    networks_tree,
     own_version,
     pure,
 )
 from alexnet.explorer.asking import AskError, Tree
-from alexnet.explorer.numbers import canonical
+from alexnet.explorer.numbers import canonical, many_numbers
 from alexnet.explorer.server import EXPORT_MARK, PAGE, TYPES, page_file
+from alexnet.explorer.story import story_tree
 from alexnet.formats.atomic import replacing
 from alexnet.network.catalog import NETWORKS, get_network
 from alexnet.network.ledger import Ledger, ledger
 from alexnet.network.paper import CLAIMS
-from alexnet.network.paper.parts import Added, Counted
+from alexnet.network.paper.parts import Counted
 
 FORMAT = "alexnet-explorer-export/1"
 
@@ -35,6 +40,9 @@ GRID: dict[str, list[int]] = {
     "filters": [96],
 }
 """The windows that are carried: around the paper's, and its later layers'."""
+
+LOOK = "Looking at pictures needs the server and a checkpoint: run `alexnet explore CHECKPOINT`."
+RUNS = "Curves of runs need the server: run `alexnet explore --runs FOLDER`."
 
 NEEDS_SERVER: tuple[tuple[str, str], ...] = (
     ("api/check", "Editing a network needs the server: run `alexnet explore`."),
@@ -58,6 +66,9 @@ NEEDS_SERVER: tuple[tuple[str, str], ...] = (
 
 Progress = Callable[[int, int], None]
 
+Job = tuple[str, str]
+"""What a script holds: a kind of answer, and the network or the side that it is about."""
+
 
 @dataclass(frozen=True, slots=True)
 class Part:
@@ -74,11 +85,39 @@ class Part:
     answers: dict[str, Tree]
 
 
-def export(folder: Path, progress: Progress | None = None) -> tuple[Path, ...]:
+@dataclass(frozen=True, kw_only=True)
+class Scope:
+    """What an export carries.
+
+    Attributes:
+        networks: whose accounts and claims.
+        compared: which stand side by side, and whose numbers are read.
+        windows: the values of each parameter of `api/window`.
+        counted: whether the numbers of every ledger are read, or those of the story alone.
+    """
+
+    networks: tuple[str, ...] = tuple(NETWORKS)
+    compared: tuple[str, ...] = COMPARED
+    windows: Mapping[str, Sequence[int]] = field(default_factory=lambda: GRID)
+    counted: bool = True
+
+    def numbers(self, name: str) -> list[str]:
+        """The numbers whose readings are carried."""
+        return numbers_of(name) if self.counted else list(_told()) if name == "paper" else []
+
+
+WHOLE = Scope()
+
+
+def export(
+    folder: Path, scope: Scope = WHOLE, *, processes: int = 1, progress: Progress | None = None
+) -> tuple[Path, ...]:
     """Writes the page and its answers into `folder`, replacing what an earlier export wrote.
 
     Args:
         folder: made where there is none; other files in it stay.
+        scope: what it carries.
+        processes: among which the work is shared.
         progress: told after each script.
 
     Returns:
@@ -88,20 +127,21 @@ def export(folder: Path, progress: Progress | None = None) -> tuple[Path, ...]:
         ValueError: the folder cannot be written.
     """
     try:
-        return _export(folder, progress)
+        return _export(folder, scope, processes, progress)
     except OSError as error:
         raise ValueError(f"{folder}: cannot be written ({error.strerror or error})") from None
 
 
-def _export(folder: Path, progress: Progress | None) -> tuple[Path, ...]:
+def _export(
+    folder: Path, scope: Scope, processes: int, progress: Progress | None
+) -> tuple[Path, ...]:
     for name in ("page", "data"):
         (folder / name).mkdir(parents=True, exist_ok=True)
     written: list[Path] = []
     files: dict[str, str] = {}
     packs: list[Tree] = []
-    steps = list(_parts())
-    for done, make in enumerate(steps, 1):
-        part = make()
+    jobs = list(_jobs(scope))
+    for done, part in enumerate(_made(jobs, scope, processes), 1):
         _write(folder / part.file, _script("alexnetAnswers", part.answers))
         written.append(folder / part.file)
         if part.prefix:
@@ -109,14 +149,14 @@ def _export(folder: Path, progress: Progress | None) -> tuple[Path, ...]:
         else:
             files |= dict.fromkeys(part.answers, part.file)
         if progress is not None:
-            progress(done, len(steps))
+            progress(done, len(jobs))
     index: Tree = {
         "format": FORMAT,
         "version": own_version(),
         "files": files,
         "packs": packs,
-        "windows": GRID,
-        "numbers": {name: numbers_of(name) for name in COMPARED},
+        "windows": {name: list(values) for name, values in scope.windows.items()},
+        "numbers": {name: scope.numbers(name) for name in scope.compared},
         "needs_server": [{"address": a, "sentence": s} for a, s in NEEDS_SERVER],
     }
     _write(folder / "data" / "index.js", _script("alexnetExport", index))
@@ -131,21 +171,44 @@ def _export(folder: Path, progress: Progress | None) -> tuple[Path, ...]:
     return (folder / "index.html", *written)
 
 
-def _parts() -> Iterator[Callable[[], Part]]:
-    """What makes each script, in order."""
-    yield lambda: Part("data/about.js", "", {"api/about": about_tree(None)})
-    yield lambda: Part(
-        "data/story.js", "", {"api/story": _answer("story"), "api/networks": _answer("networks")}
-    )
-    for name in NETWORKS:
-        yield lambda name=name: _single("network", name)
-        yield lambda name=name: _single("claims", name)
-    for name in COMPARED:
-        yield lambda name=name: _compared(name)
-    for pixels in GRID["input"]:
-        yield lambda pixels=pixels: _windows(pixels)
-    for name in COMPARED:
-        yield lambda name=name: _numbers(name)
+def _jobs(scope: Scope) -> Iterator[Job]:
+    """Every script, in order; the longest work first."""
+    yield from (("number", name) for name in scope.compared)
+    yield from (("claims", name) for name in scope.networks)
+    yield from (("compare", name) for name in scope.compared)
+    yield from (("window", str(pixels)) for pixels in scope.windows["input"])
+    yield from (("network", name) for name in scope.networks)
+    yield from (("about", ""), ("story", ""))
+
+
+def _made(jobs: Sequence[Job], scope: Scope, processes: int) -> Iterator[Part]:
+    if processes == 1:
+        yield from (_part(job, scope) for job in jobs)
+        return
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(processes, mp_context=context) as pool:
+        yield from pool.map(_part, jobs, [scope] * len(jobs))
+
+
+def _part(job: Job, scope: Scope) -> Part:
+    """The script of a job."""
+    match job:
+        case "about", _:
+            about = about_tree(None)
+            about["compare"] = list(scope.compared)
+            about["networks"] = [x for x in networks_tree() if x["name"] in scope.networks]
+            return Part("data/about.js", "", {"api/about": about})
+        case "story", _:
+            told = {"api/story": _answer("story"), "api/networks": _answer("networks")}
+            return Part("data/story.js", "", told)
+        case "compare", name:
+            return _compared(name, scope)
+        case "window", pixels:
+            return _windows(int(pixels), scope)
+        case "number", name:
+            return _numbers(name, scope)
+        case kind, name:
+            return _single(kind, name)
 
 
 def _single(kind: str, name: str) -> Part:
@@ -154,9 +217,9 @@ def _single(kind: str, name: str) -> Part:
     )
 
 
-def _compared(first: str) -> Part:
+def _compared(first: str, scope: Scope) -> Part:
     """All usual networks against one of them, and each against it alone."""
-    others = [name for name in COMPARED if name != first]
+    others = [name for name in scope.compared if name != first]
     asked: list[tuple[str, dict[str, object]]] = [
         ("compare", {"networks": ",".join([first, *others])})
     ]
@@ -166,22 +229,21 @@ def _compared(first: str) -> Part:
     return Part(f"data/compare-{first}.js", "", _answers(asked))
 
 
-def _windows(pixels: int) -> Part:
+def _windows(pixels: int, scope: Scope) -> Part:
     asked: list[tuple[str, dict[str, object]]] = [
         ("window", {"input": pixels, "kernel": k, "stride": s, "padding": p, "filters": f})
-        for k in GRID["kernel"]
-        for s in GRID["stride"]
-        for p in GRID["padding"]
-        for f in GRID["filters"]
+        for k in scope.windows["kernel"]
+        for s in scope.windows["stride"]
+        for p in scope.windows["padding"]
+        for f in scope.windows["filters"]
     ]
     return Part(f"data/window-{pixels}.js", f"api/window?input={pixels}&", _answers(asked))
 
 
-def _numbers(name: str) -> Part:
-    asked: list[tuple[str, dict[str, object]]] = [
-        ("number", {"network": name, "text": text}) for text in numbers_of(name)
-    ]
-    return Part(f"data/number-{name}.js", f"api/number?network={name}&", _answers(asked))
+def _numbers(name: str, scope: Scope) -> Part:
+    found = many_numbers(scope.numbers(name), get_network(name))
+    told = {address("number", network=name, text=text): tree for text, tree in found.items()}
+    return Part(f"data/number-{name}.js", f"api/number?network={name}&", told)
 
 
 def numbers_of(name: str) -> list[str]:
@@ -202,16 +264,32 @@ def _counts(account: Ledger) -> Iterator[str]:
                 yield str(count)
 
 
+LEAST = 10
+"""Smaller numbers are no counts that anybody asks for."""
+
+
 def _printed() -> Iterator[str]:
-    """Every number of the claims about the network, as it is printed; and what they add up to."""
-    sums: dict[str, int] = {}
+    """Every count of the claims, as it is printed."""
     for claim in CLAIMS:
         for part in claim.parts:
-            if isinstance(part, Counted) and part.printed.value is not None:
-                sums[claim.id] = sums.get(claim.id, 0) + int(part.printed.value)
+            value = part.printed.value if isinstance(part, Counted) else None
+            if isinstance(part, Counted) and value is not None and value >= LEAST:
                 yield canonical(part.printed.text)
-            elif isinstance(part, Added):
-                yield str(sum(sums[other] for other in part.claims))
+    yield from _told()
+
+
+def _told() -> Iterator[str]:
+    """The numbers that the story links to."""
+    for step in _story_steps():
+        for link in step["links"]:
+            if link["view"] == "number":
+                yield link["parameters"]["text"]
+
+
+def _story_steps() -> list[Any]:
+    steps = story_tree()["steps"]
+    assert isinstance(steps, list), "a story has steps"
+    return steps
 
 
 def _answers(asked: list[tuple[str, dict[str, object]]]) -> dict[str, Tree]:

@@ -209,9 +209,10 @@ class Looker:
         pixels = torch.from_numpy(self._pixels(picture).transpose(2, 0, 1)[None].copy())
         labels = torch.zeros(1, dtype=torch.int64)
         pictures = PictureSet(pixels, labels, (picture.name,), checkpoint.classes, ())
-        return Examinee(self._built(), pictures, checkpoint.contract, checkpoint.mean_image)  # pyright: ignore[reportArgumentType]
+        return Examinee(self.built(), pictures, checkpoint.contract, checkpoint.mean_image)  # pyright: ignore[reportArgumentType]
 
-    def _built(self) -> object:
+    def built(self) -> object:
+        """The network, built once."""
         from alexnet.torch_net import build
 
         checkpoint = self.opened.checkpoint

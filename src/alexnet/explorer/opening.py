@@ -41,18 +41,19 @@ def safe_name(name: str, taken: Sequence[str] = ()) -> str:
     return kept
 
 
-def open_files(paths: Sequence[Path], *, network: str = "") -> Opened:
+def open_files(paths: Sequence[Path], *, network: str = "", side: int | None = None) -> Opened:
     """What the files hold, which were dropped together.
 
     Args:
         paths: in a folder of their own.
         network: the catalog network whose arrays a file of bare arrays holds, or "".
+        side: of the picture, which definitions of 2012 do not say; or None.
 
     Raises:
         AskError: 415 in no known format, 422 damaged or not fitting; names the file.
     """
     try:
-        found = _open(paths, network)
+        found = _open(paths, network, side)
         countable(found.network)
     except AskError:
         raise
@@ -97,7 +98,8 @@ def readable() -> list[Tree]:
         {"name": "description", "suffixes": [".json"]},
         {"name": "cuda-convnet definition", "suffixes": [".cfg"]},
     ]
-    return own + [{"name": f.name, "suffixes": list(f.suffixes)} for f in FORMATS]
+    files = [f for f in FORMATS if f.suffixes]  # folders cannot be dropped
+    return own + [{"name": f.name, "suffixes": list(f.suffixes)} for f in files]
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,11 +108,11 @@ class _Known:
     format: Format
 
 
-def _open(paths: Sequence[Path], network: str) -> Opened:
+def _open(paths: Sequence[Path], network: str, side: int | None) -> Opened:
     texts = [path for path in paths if path.suffix.lower() == ".json"]
     definitions = [path for path in paths if path not in texts and _is_definition(path)]
     if definitions:
-        return _open_definition(definitions[0], paths)
+        return _open_definition(definitions[0], paths, side)
     if len(texts) == len(paths):
         return _open_description(texts[0])
     return _open_format(paths, network)
@@ -135,14 +137,17 @@ PARAMETERS = "layer-params"
 """How the files of 2012 with parameters are called."""
 
 
-def _open_definition(path: Path, paths: Sequence[Path]) -> Opened:
+def _open_definition(path: Path, paths: Sequence[Path], side: int | None) -> Opened:
     from alexnet.formats.cuda_convnet.reader import read_definition
 
     _bytes(path)
     others = [other for other in paths if other != path and other.suffix.lower() == ".cfg"]
     trees = [other for other in paths if other.suffix.lower() == ".json"]
     found = read_definition(
-        path, others[0] if others else None, class_tree=trees[0] if trees else None
+        path,
+        others[0] if others else None,
+        side=side,
+        class_tree=trees[0] if trees else None,
     )
     return Opened(
         name=path.name,

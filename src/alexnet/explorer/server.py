@@ -22,13 +22,13 @@ from starlette.routing import Route
 from alexnet.explorer import uploads
 from alexnet.explorer.account import account_tree
 from alexnet.explorer.answers import (
+    KEPT,
     NETWORK_BYTES,
     PICTURE_BYTES,
     UPLOAD_BYTES,
     Desk,
-    pure_bytes,
 )
-from alexnet.explorer.asking import AskError, Tree
+from alexnet.explorer.asking import AskError, Tree, known, whole
 from alexnet.explorer.checking import checked
 from alexnet.explorer.claims import claims_tree
 from alexnet.explorer.guard import LOOPBACK, Guard
@@ -95,14 +95,16 @@ class _Server:
 
     def __init__(self, desk: Desk) -> None:
         self.desk = desk
-        self.quick = Workers("explorer", threads=4, most=1000, seconds=30)
+        self.quick = Workers("explorer", threads=4, most=1000, seconds=60)
         self.heavy = Workers("explorer-heavy", threads=2, most=16, seconds=120)
 
     @asynccontextmanager
     async def lifespan(self, _: Starlette) -> AsyncIterator[None]:
         """Computes what is asked for first while the browser starts; cleans up at the end."""
         first = self.desk.start if not self.desk.start.startswith("o") else "paper"
-        self.quick.submit(pure_bytes, f"network/{first}", frozenset[tuple[str, str]]())
+        self.quick.submit(KEPT.get, f"network/{first}", {})
+        if first != self.desk.start:
+            self.heavy.submit(self.desk.warm)
         try:
             yield
         finally:
@@ -139,7 +141,7 @@ class _Server:
     async def get(self, request: Request) -> Response:
         """Whatever is asked by GET."""
         path, given = request.path_params["path"], dict(request.query_params)
-        workers = self.heavy if path.startswith("look/") else self.quick
+        workers = self.heavy if path.startswith(("look/", "claims/")) else self.quick
         return _json(await workers.run(self.desk.get, path, given))
 
     async def check(self, request: Request) -> Response:
@@ -157,14 +159,17 @@ class _Server:
         folder = self.desk.session.new_folder()
         try:
             paths = await uploads.files(request, UPLOAD_BYTES, folder)
-            network = request.query_params.get("network", "")
-            return _json(await self.heavy.run(self._opened, paths, network))
+            given = dict(request.query_params)
+            known(given, "name", "network", "side")
+            side = whole(given, "side", 1, 4096) if "side" in given else None
+            network = given.get("network", "")
+            return _json(await self.heavy.run(self._opened, paths, network, side))
         except BaseException:
             shutil.rmtree(folder, ignore_errors=True)
             raise
 
-    def _opened(self, paths: list[Path], network: str) -> bytes:
-        opened = open_files(paths, network=network)
+    def _opened(self, paths: list[Path], network: str, side: int | None) -> bytes:
+        opened = open_files(paths, network=network, side=side)
         return json_bytes(opened_tree(self.desk.session.open(opened), opened))
 
     async def export(self, request: Request) -> Response:
@@ -173,7 +178,7 @@ class _Server:
         found = await self.heavy.run(self._exported, data)
         headers = {
             "Content-Disposition": f'attachment; filename="{found.name}"',
-            "X-Alexnet-Notes": json.dumps(found.notes)[:4000],
+            "X-Alexnet-Notes": _noted(found.notes),
         }
         return Response(found.data, headers=headers, media_type="application/octet-stream")
 
@@ -205,6 +210,19 @@ class _Server:
         return json_bytes({"picture": identity, "name": name, "width": width, "height": height})
 
 
+HEADER = 4000
+"""Characters of notes that a header carries; servers and browsers refuse long ones."""
+
+
+def _noted(notes: tuple[str, ...]) -> str:
+    """Notes as a JSON list in ASCII, the last ones counted where there are too many."""
+    kept, text = len(notes), json.dumps(notes)
+    while len(text) > HEADER and kept:
+        kept -= 1
+        text = json.dumps([*notes[:kept], f"and {len(notes) - kept} more notes"])
+    return text
+
+
 def page_file(name: str) -> bytes:
     """One of the page's files.
 
@@ -227,7 +245,7 @@ def _claimed(data: bytes) -> bytes:
 
 def _counted(tree: object, answer: Callable[[Any], Tree]) -> bytes:
     try:
-        return json_bytes(answer(checked(tree)))
+        return KEPT.of_network(answer, checked(tree))
     except (OverflowError, RecursionError):
         raise AskError(422, "a number is too large to be counted with") from None
 

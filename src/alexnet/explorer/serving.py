@@ -14,6 +14,9 @@ from alexnet.explorer.answers import Desk
 from alexnet.explorer.guard import LOOPBACK
 from alexnet.explorer.server import create_app
 
+WILDCARDS = {"0.0.0.0": "127.0.0.1", "": "127.0.0.1", "::": "::1"}
+"""Hosts that mean all addresses of a machine, and how it calls itself."""
+
 
 class ServeError(ValueError):
     """An address that cannot be served on: names it, and what would be right."""
@@ -35,9 +38,22 @@ class Place:
 
     @property
     def address(self) -> str:
-        """What a browser opens, token and all."""
+        """What a browser on this machine opens, token and all."""
+        return self._address(WILDCARDS.get(self.host, self.host))
+
+    @property
+    def elsewhere(self) -> str:
+        """What browsers on other machines open, where it listens on all addresses; or ""."""
+        return self._address(socket.gethostname()) if self.host in WILDCARDS else ""
+
+    @property
+    def hosts(self) -> tuple[str, ...]:
+        """Names that may be asked by."""
+        own = socket.gethostname() if self.host in WILDCARDS else self.host
+        return (*LOOPBACK, own.lower())
+
+    def _address(self, name: str) -> str:
         port = self.listening.getsockname()[1]
-        name = "127.0.0.1" if self.host in ("0.0.0.0", "") else self.host
         shown = f"[{name}]" if ":" in name else name
         return f"http://{shown}:{port}/" + (f"?token={self.token}" if self.token else "")
 
@@ -89,7 +105,7 @@ def serve(desk: Desk, at: Place, *, browser: bool, say: Callable[[str], None]) -
     """
     import uvicorn
 
-    app = create_app(desk, hosts=(*LOOPBACK, at.host.lower()), token=at.token)
+    app = create_app(desk, hosts=at.hosts, token=at.token)
     server = uvicorn.Server(
         uvicorn.Config(
             app,
@@ -100,7 +116,9 @@ def serve(desk: Desk, at: Place, *, browser: bool, say: Callable[[str], None]) -
             timeout_graceful_shutdown=3,
         )  # fmt: skip
     )
-    say(at.address)
+    say(f"serving {at.address}")
+    if at.elsewhere:
+        say(f"for other machines {at.elsewhere}")
     if browser:
         threading.Thread(target=_open_when_started, args=(server, at.address), daemon=True).start()
     with at.listening:

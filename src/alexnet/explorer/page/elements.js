@@ -36,6 +36,20 @@ Explorer.refill = function refill(element, ...children) {
   return Explorer.fill(element, ...children);
 };
 
+/* The same for what may hold the keyboard's focus: it goes to the control that is alike. */
+Explorer.renew = function renew(element, ...children) {
+  const held = element.contains(document.activeElement) ? document.activeElement : null;
+  const key = (one) => [one.tagName, one.dataset.path || one.id, one.name,
+    ["radio", "checkbox"].includes(one.type) ? one.value : "", one.getAttribute("href"),
+    one.tagName === "BUTTON" ? one.textContent : ""].join("|");
+  Explorer.refill(element, ...children);
+  if (!held) return element;
+  const alike = [...element.querySelectorAll("a, button, input, select")]
+    .find((one) => key(one) === key(held));
+  if (alike) alike.focus({ preventScroll: true });
+  return element;
+};
+
 /* 253440 as 253,440; words as they are. */
 Explorer.number = function number(value) {
   return typeof value === "number" ? value.toLocaleString("en-US") : value;

@@ -6,11 +6,16 @@ Explorer.fields = (() => {
   const { make, fill } = Explorer;
   let count = 0;
 
-  /* field: {name, type, choices, default, required, of, variants}; `value` undefined where the
-     layer does not say; onchange(path, value), where undefined takes the field out. */
+  /* field: {name, type, choices, default, required, of, item, variants}; `value` undefined where
+     the layer does not say; onchange(path, value, reshaped), where undefined takes the field out
+     and `reshaped` says that other fields have to be shown now. */
   function draw(field, value, path, onchange) {
     const told = { ...field, type: field.type || guess(value) };
-    if (told.of && told.type === "list") return list(told, value || [], path, onchange);
+    const item = told.item || {};
+    if (told.type === "list" && (told.of || item.variants)) {
+      return list(told, value || [], path, onchange);
+    }
+    if (told.type === "list" && item.type in NUMBERS) told.type = "numbers";
     if (told.of) return group(told, told.of, value || {}, path, onchange);
     if (told.variants) return variant(told, value, path, onchange);
     return single(told, value, path, onchange);
@@ -22,6 +27,7 @@ Explorer.fields = (() => {
     return typeof value === "string" ? "text" : "JSON";
   }
 
+  const NUMBERS = { number: "any", "whole number": 1 };
   const words = (name) => name.replaceAll("_", " ");
 
   function group(field, members, value, path, onchange) {
@@ -31,9 +37,18 @@ Explorer.fields = (() => {
   }
 
   function list(field, values, path, onchange) {
-    return make("div.list", {}, values.map((value, index) => group({ ...field,
-      title: words(field.name) + (values.length > 1 ? ` ${index + 1}` : "") }, field.of, value,
-    [...path, index], onchange)));
+    const { name } = field;
+    const button = (text, next) => make("button.bare", { type: "button", onclick: () =>
+      onchange(path, next, true) }, text);
+    return make("div.list", {}, values.map((value, index) => {
+      const one = { ...field, type: "", title: words(name) + (values.length > 1
+        ? ` ${index + 1}` : "") };
+      const inside = [...path, index];
+      return field.of ? group(one, field.of, value, inside, onchange)
+        : variant({ ...field.item, name: one.title, required: true }, value, inside, onchange);
+    }), values.length && !field.length ? make("div", {},
+      button(`One more of ${words(name)}`, [...values, values[values.length - 1]]),
+      values.length > 1 ? button("One fewer", values.slice(0, -1)) : null) : null);
   }
 
   function variant(field, value, path, onchange) {
@@ -43,7 +58,7 @@ Explorer.fields = (() => {
     const inside = own && own.fields.length > 0;
     const chosen = single({ ...field, name: inside ? "kind" : field.name, choices: kinds,
       type: "text" }, kind || undefined, path, (_, next) => onchange(path, next
-      ? started(field.variants.find((one) => one.kind === next)) : undefined));
+      ? started(field.variants.find((one) => one.kind === next)) : undefined, true));
     if (!inside) return chosen;
     return make("fieldset.group", {}, make("legend", {}, words(field.name)), chosen,
       own.fields.map((member) =>
@@ -85,9 +100,13 @@ Explorer.fields = (() => {
       return make("input", { ...attributes, type: "checkbox", checked: Boolean(
         value === undefined ? field.default : value), onchange: done((_, box) => box.checked) });
     }
-    if (field.type === "whole number" || field.type === "number") {
+    if (field.type === "numbers") {
+      return make("input", { ...attributes, type: "text", value: (value || []).join(", "),
+        placeholder, oninput: done(numbers) });
+    }
+    if (field.type in NUMBERS) {
       return make("input", { ...attributes, type: "number", value: given, placeholder,
-        step: field.type === "number" ? "any" : 1, oninput: done((text) =>
+        step: NUMBERS[field.type], oninput: done((text) =>
           (text === "" ? undefined : Number(text))) });
     }
     if (field.type === "names") {
@@ -101,6 +120,13 @@ Explorer.fields = (() => {
     return make("input", { ...attributes, type: "text", placeholder, spellcheck: "false",
       value: value === undefined ? "" : JSON.stringify(value),
       oninput: done((text) => (text.trim() ? JSON.parse(text) : undefined)) });
+  }
+
+  /* "3, 224, 224" as three numbers; anything else is thrown back. */
+  function numbers(text) {
+    const found = text.split(",").filter((one) => one.trim()).map(Number);
+    if (found.some(Number.isNaN)) throw new RangeError(text);
+    return found;
   }
 
   const shownAs = (value) => (typeof value !== "object" ? String(value)

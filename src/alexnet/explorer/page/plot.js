@@ -3,7 +3,8 @@
 
 Explorer.plot = (() => {
   const { make } = Explorer;
-  const [WIDTH, HEIGHT] = [640, 260];
+  const HEIGHT = 260;
+  const NARROW = window.matchMedia("(max-width: 40rem)");
   const [LEFT, RIGHT, TOP, BOTTOM] = [52, 18, 12, 34];
 
   /* Round numbers between two, about `count` of them. */
@@ -22,21 +23,22 @@ Explorer.plot = (() => {
   function draw({ title, x, y, lines, from = null }) {
     const all = lines.flatMap((line) => line.points);
     if (!all.length) return make("p.quiet", {}, `${title}: nothing recorded yet.`);
+    const width = NARROW.matches ? 360 : 600;
     const span = (values) => [Math.min(...values), Math.max(...values)];
     const [x0, x1] = widened(span(all.map(([a]) => a)));
     const [y0, y1] = widened(span([...all.map(([, b]) => b), ...(from === null ? [] : [from])]));
-    const right = (a) => LEFT + ((a - x0) / (x1 - x0)) * (WIDTH - LEFT - RIGHT);
+    const right = (a) => LEFT + ((a - x0) / (x1 - x0)) * (width - LEFT - RIGHT);
     const up = (b) => HEIGHT - BOTTOM - ((b - y0) / (y1 - y0)) * (HEIGHT - TOP - BOTTOM);
     const round = (value) => Math.round(value * 10) / 10;
-    const drawing = make("svg:svg.plot", { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, width: WIDTH,
+    const drawing = make("svg:svg.plot", { viewBox: `0 0 ${width} ${HEIGHT}`, width,
       height: HEIGHT, role: "img", "aria-label": `${title}: ${lines.map((line) => line.title)
         .join(", ")} by ${x}` },
     ticks(y0, y1, 5).map((at) => make("svg:g", {},
-      make("svg:line.ruled", { x1: LEFT, x2: WIDTH - RIGHT, y1: round(up(at)), y2: round(up(at)) }),
+      make("svg:line.ruled", { x1: LEFT, x2: width - RIGHT, y1: round(up(at)), y2: round(up(at)) }),
       make("svg:text.tick", { x: LEFT - 6, y: round(up(at)) + 4, "text-anchor": "end" }, at))),
     ticks(x0, x1, 6).map((at) => make("svg:text.tick", { x: round(right(at)), y: HEIGHT - 16,
       "text-anchor": "middle" }, at)),
-    make("svg:text.tick", { x: WIDTH - RIGHT, y: HEIGHT - 2, "text-anchor": "end" }, x),
+    make("svg:text.tick", { x: width - RIGHT, y: HEIGHT - 2, "text-anchor": "end" }, x),
     lines.map((line, index) => [
       make(`svg:polyline.line-${index}`, { points: line.points.map(([a, b]) =>
         `${round(right(a))},${round(up(b))}`).join(" ") }),

@@ -3,7 +3,7 @@
 
 /* `getState` gives {description, account}; change(description, {rebuilt}) hears of every change. */
 Explorer.layerRows = function layerRows(box, about, getState, change) {
-  const { make, fill, refill, fields, edited } = Explorer;
+  const { make, refill, renew, fields, edited } = Explorer;
   const kinds = new Map(about.kinds.map((kind) => [kind.kind, kind]));
   let rows = [];
 
@@ -33,11 +33,14 @@ Explorer.layerRows = function layerRows(box, about, getState, change) {
 
     function drawBody() {
       const now = getState().description.layers[index];
-      refill(body, make("fieldset", { disabled: Boolean(Explorer.exported) },
+      renew(body, make("fieldset", { disabled: Boolean(Explorer.exported) },
         make("div.fields", {}, nameField(index, now), kind.fields
           .filter((field) => field.name !== "name" && field.name !== "kind")
-          .map((field) => fields.draw(field, now[field.name], [field.name], (path, value) =>
-            edit(index, path, value)))),
+          .map((field) => fields.draw(field, now[field.name], [field.name],
+            (path, value, reshaped) => {
+              edit(index, path, value);
+              if (reshaped) drawBody();
+            }))),
         actions(index)));
       fields.mark(body, made.troubled);
     }

@@ -18,6 +18,8 @@ Explorer.views.build = {
     const state = { name: null, description: null, account: null, first: null, opened: null,
       packed: null };
     const list = Explorer.layerRows(rows, about, () => state, change);
+    const open = Explorer.opener(notes, about, (answer) =>
+      address.go(address.write("build", [answer.id])));
     const suffixes = about.formats.read.flatMap((one) => one.suffixes).join();
 
     fill(root, make("h1", {}, "Build"),
@@ -129,18 +131,6 @@ Explorer.views.build = {
           kept.map((one) => make("li", {}, one))) : null);
       } catch (refusal) {
         refill(told, Explorer.complaint(refusal));
-      }
-    }
-
-    async function open(chosen) {
-      try {
-        refill(notes, make("p.quiet", {}, `Reading ${chosen.map((one) => one.name).join(", ")} …`));
-        const answer = await ask.post(ask.api("api/open", { name: chosen[0].name }),
-          files.body(chosen));
-        Explorer.opened.set(answer.id, answer);
-        address.go(address.write("build", [answer.id]));
-      } catch (refusal) {
-        refill(notes, Explorer.complaint(refusal));
       }
     }
 

@@ -6,7 +6,7 @@ Explorer.views.compare = {
   under: "network",
 
   async mount(root, about) {
-    const { make, fill, refill, ask, address } = Explorer;
+    const { make, fill, refill, renew, ask, address } = Explorer;
     const picks = make("div.switches");
     const tables = make("div");
     fill(root, make("h1", {}, "Side by side"),
@@ -16,7 +16,7 @@ Explorer.views.compare = {
     function drawPicks(names) {
       const titles = Explorer.networkTitles(about);
       const all = [...new Set([...about.compare, ...about.networks.map((one) => one.name)])];
-      refill(picks, make("fieldset.choice", {}, make("legend", {}, "Networks"),
+      renew(picks, make("fieldset.choice", {}, make("legend", {}, "Networks"),
         make("div.choices", {}, all.map((name) => make("label", {}, make("input", {
           type: "checkbox", value: name, checked: names.includes(name),
           onchange: (event) => toggle(names, name, event.target.checked),

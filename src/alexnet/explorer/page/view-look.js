@@ -5,7 +5,7 @@ Explorer.views.look = {
   title: "Look",
 
   async mount(root, about) {
-    const { make, fill, refill, ask, address, files } = Explorer;
+    const { make, fill, refill, renew, ask, address, files } = Explorer;
     const problem = make("div", { "aria-live": "polite" });
     const said = make("div.said", { "aria-live": "polite" });
     const maps = make("section", { "aria-label": "Feature maps" });
@@ -51,10 +51,7 @@ Explorer.views.look = {
       }
     }
 
-    const open = (chosen) => attempt(async () => {
-      const answer = await ask.post(ask.api("api/open", { name: chosen[0].name }),
-        files.body(chosen));
-      Explorer.opened.set(answer.id, answer);
+    const open = Explorer.opener(problem, about, (answer) => {
       if (!answer.look) throw new Explorer.Refusal({ sentence: answer.look_sentence });
       address.go(address.write("look", [answer.id]));
     });
@@ -89,7 +86,7 @@ Explorer.views.look = {
         make("option", { value: one.name, selected: one.name === state.layer }, one.name)));
       const unit = Explorer.unitReader(state.shown, (row, column) => look("field", {
         picture: state.picture, layer: state.layer, row, column }));
-      refill(maps, make("h2", {}, "Feature maps"), make("div.row", {},
+      renew(maps, make("h2", {}, "Feature maps"), make("div.row", {},
         make("label.small", { for: "look-layer" }, "Layer"), select,
         make("span.small.quiet", {}, told.sentence)),
       unit.element, make("div.sheets", {}, told.towers.map((tower) =>

@@ -5,15 +5,16 @@ Explorer.views.network = {
   title: "Network",
 
   async mount(root, about) {
-    const { make, fill, refill, ask, address, figure2 } = Explorer;
+    const { make, fill, refill, renew, address, figure2 } = Explorer;
     const heading = make("h1", {}, "Network");
     const switches = make("div.switches");
+    const glance = make("p.glance.small", { "aria-live": "polite" });
     const drawing = make("div.drawing");
     const beside = make("div.beside");
     const panel = make("section.panel", { "aria-label": "The chosen layer" });
     const ledger = make("div.ledger");
     const apart = make("div");
-    fill(root, heading, switches, drawing, beside, panel, ledger, apart);
+    fill(root, heading, switches, glance, drawing, beside, panel, ledger, apart);
     let shown = { name: null, beside: null, drawn: [] };
 
     const go = (name, stage, other) => address.go(address.write("network",
@@ -28,24 +29,29 @@ Explorer.views.network = {
       if (![...about.compare, ...rest].includes(name)) rest.unshift(name);
       const options = (chosen) => [...about.compare, ...rest].map((one) => make("option", {
         value: one, selected: one === chosen }, titles[one] || one));
-      refill(switches, Explorer.choice("Network", "network", main, name, (value) =>
+      renew(switches, Explorer.choice("Network", "network", main, name, (value) =>
         go(value, shown.stage, other === value ? null : other)),
-      make("label.small", {}, "Others ", make("select", { onchange: (event) =>
+      make("label.small", {}, "Others ", make("select", { id: "others", onchange: (event) =>
         event.target.value && go(event.target.value, null, other) },
       make("option", { value: "" }, "…"), rest.map((one) => make("option", {
         value: one, selected: one === name }, titles[one] || one)))),
-      make("label.small", {}, "Beside it ", make("select", { onchange: (event) =>
-        go(name, shown.stage, event.target.value || null) },
-      make("option", { value: "" }, "nothing"), options(other))),
-      make("a.small", { href: address.write("compare", [], {
-        networks: about.compare.join() }) }, "All side by side"));
+      make("label.small", {}, "Beside it ", make("select", { id: "beside", onchange: (event) =>
+        put(event.target.value) },
+      make("option", { value: "" }, "nothing"), options(other),
+      make("option", { value: "*" }, "all, in a table"))));
+
+      function put(value) {
+        if (value !== "*") go(name, shown.stage, value || null);
+        else address.go(address.write("compare", [], { networks: about.compare.join() }));
+      }
     }
 
     function drawFigure(network, label, marked) {
       const figure = figure2.draw(network.drawing, { label, chosen: shown.stage, marked,
         onchoose: (stage) => go(shown.name, stage, shown.beside) });
       const element = make("figure", {}, Explorer.scroller(label, figure.element),
-        make("figcaption", {}, network.caption));
+        make("figcaption", {}, network.caption,
+          " Click a layer, or walk from one to the next with the arrow keys."));
       return { element, mark: figure.mark, marked };
     }
 
@@ -84,6 +90,7 @@ Explorer.views.network = {
         drawSwitches(name, other);
         if (shown.name !== name || shown.beside !== other) {
           refill(panel);
+          refill(glance);
           try {
             if (!(await drawAll(name, other, current))) return;
           } catch (refusal) {
@@ -102,6 +109,7 @@ Explorer.views.network = {
         for (const row of ledger.querySelectorAll("tr[data-stage]")) {
           row.classList.toggle("chosen", row.dataset.stage === stage);
         }
+        refill(glance, Explorer.glance(network, stage));
         refill(heading, `${network.name}`, make("span.quiet.source", {}, network.source));
         refill(panel, Explorer.layerPanel(network, stage, shown.difference));
         Explorer.layerClaims(panel, network, stage, current);
@@ -131,6 +139,17 @@ Explorer.networkTitles = function networkTitles(about) {
     one_weird_trick: "Torch, one weird trick", soumith: "Torch, soumith", cs231n: "CS231n" };
   for (const [id, one] of Explorer.opened) titles[id] = one.name;
   return titles;
+};
+
+/* A stage in one line, above the drawing. */
+Explorer.glance = function glance(network, name) {
+  const { make } = Explorer;
+  const stage = network.stages.find((one) => one.name === name);
+  if (!stage) return "";
+  const counts = ["neurons", "parameters", "connections", "multiply_adds"];
+  return [make("b", {}, stage.name), ` ${stage.word}, ${stage.shape_text}`, counts
+    .filter((count) => stage[count]).map((count) => [" · ", make("b", {},
+      Explorer.number(stage[count])), ` ${count.replace("_", "-")}`])];
 };
 
 /* The stages of one of two networks that differ: by name "counts", or "settings" alone. */

@@ -34,8 +34,7 @@ Explorer.views.number = {
     function readings(answer) {
       const { number } = answer;
       const rows = answer.readings.map((one) => [one.rank, one.cost,
-        make("span", {}, make("b", {}, one.sentence), one.changes.length > 0 ? [" ",
-          make("span.quiet", {}, one.changes.join("; "))] : null),
+        make("b", {}, one.sentence),
         one.layer && one.layer !== "total" ? make("a", { href: address.write("network",
           [answer.network, one.layer]) }, one.layer) : one.layer || ""]);
       return [make("p.lead", {}, answer.sentence), make("p.small.quiet", {},

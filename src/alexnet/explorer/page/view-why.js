@@ -5,7 +5,7 @@ Explorer.views.why = {
   title: "Why 55?",
 
   async mount(root, about) {
-    const { make, fill, refill, choice, table, ask, address, windows, whose } = Explorer;
+    const { make, fill, refill, renew, choice, table, ask, address, windows, whose } = Explorer;
     const { start, limits } = about.window;
     const words = { input: "picture", kernel: "window", stride: "stride", padding: "padding",
       filters: "filters" };
@@ -125,7 +125,7 @@ Explorer.views.why = {
         one.refused ? "" : one.edge,
         one.neurons ? make("span", { title: one.neurons.sentence },
           Explorer.number(one.neurons.value)) : ""]);
-      refill(traditions, Explorer.scroller("Every tradition’s answer", table(answer.sentence,
+      renew(traditions, Explorer.scroller("Every tradition’s answer", table(answer.sentence,
         ["tradition", { text: "windows", right: true }, "how it comes about", "at the edge",
           { text: "neurons", right: true }], rows, (index) => ({
           class: answer.traditions[index] === own ? "chosen" : "" }))));
