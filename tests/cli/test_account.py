@@ -19,7 +19,7 @@ from alexnet.network.catalog import NETWORKS
 VERBS = [
     *("list", "explain", "audit", "compare", "convert"),
     *("prepare", "train", "evaluate", "predict", "features", "neighbours"),
-    *("draw", "bench", "plan"),
+    *("draw", "bench", "plan", "explore"),
 ]
 
 Golden = Callable[[str, str], None]

@@ -23,7 +23,11 @@ QUICK_BATCH = 16
 
 def add(app: typer.Typer) -> None:
     """Adds this file's verb to the command line."""
-    app.command("bench", epilog="Example:  alexnet bench training norm --quick")(bench)
+    app.command(
+        "bench",
+        epilog="Example:  alexnet bench training norm --quick",
+        short_help="Measure images/s on this machine against named peers.",
+    )(bench)
 
 
 def bench(

@@ -19,7 +19,11 @@ if TYPE_CHECKING:
 
 def add(app: typer.Typer) -> None:
     """Adds this file's verb to the command line."""
-    app.command("explore", epilog="Example:  alexnet explore runs/digits --data digits")(explore)
+    app.command(
+        "explore",
+        epilog="Example:  alexnet explore runs/digits --data digits",
+        short_help="Open a page that takes a network apart.",
+    )(explore)
 
 
 def explore(

@@ -32,8 +32,16 @@ if TYPE_CHECKING:
 
 def add(app: typer.Typer) -> None:
     """Adds this file's verbs to the command line."""
-    app.command("evaluate", epilog="Example:  alexnet evaluate runs/digits --data digits")(evaluate)
-    app.command("predict", epilog="Example:  alexnet predict runs/digits seven.png")(predict)
+    app.command(
+        "evaluate",
+        epilog="Example:  alexnet evaluate runs/digits --data digits",
+        short_help="Count how often checkpoints are right about test pictures.",
+    )(evaluate)
+    app.command(
+        "predict",
+        epilog="Example:  alexnet predict runs/digits seven.png",
+        short_help="Name the likeliest classes of picture files.",
+    )(predict)
 
 
 def evaluate(

@@ -52,7 +52,11 @@ if TYPE_CHECKING:
 
 def add(app: typer.Typer) -> None:
     """Adds this file's verb to the command line."""
-    app.command("train", epilog="Example:  alexnet train digits --run runs/digits")(train)
+    app.command(
+        "train",
+        epilog="Example:  alexnet train digits --run runs/digits",
+        short_help="Teach a network the pictures of DATA; Ctrl-C saves.",
+    )(train)
 
 
 def train(

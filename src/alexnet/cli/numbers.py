@@ -29,8 +29,16 @@ GROUPED = re.compile(r"\d{1,3}(,\d{3})+")
 
 def add(app: typer.Typer) -> None:
     """Adds this file's verbs to the command line."""
-    app.command("audit", epilog="Example:  alexnet audit paper --against as_run")(audit)
-    app.command("compare", epilog="Example:  alexnet compare paper one_weird_trick")(compare)
+    app.command(
+        "audit",
+        epilog="Example:  alexnet audit paper --against as_run",
+        short_help="Hold every number that the paper prints against a network.",
+    )(audit)
+    app.command(
+        "compare",
+        epilog="Example:  alexnet compare paper one_weird_trick",
+        short_help="List what differs between two networks, and what that does.",
+    )(compare)
 
 
 def is_number(text: str) -> bool:

@@ -21,7 +21,7 @@ SHOWN = 20
 def add(app: typer.Typer) -> None:
     """Adds this file's verb to the command line."""
     example = "Example:  alexnet prepare ILSVRC2012 stores/ilsvrc2012 --workers 8"
-    app.command("prepare", epilog=example)(prepare)
+    app.command("prepare", epilog=example, short_help="Make a store of square pictures.")(prepare)
 
 
 def prepare(
