@@ -98,6 +98,7 @@ def _telling(guesses: list, count: int) -> list[int]:
 
 def _write(drawn: Figure, out: Path | None, source: str, name: str) -> None:
     from alexnet.pictures.style import save
+    from alexnet.training.run_folder import holds_run
 
-    folder = Path(source) if Path(source).is_dir() else Path()
+    folder = Path(source) if holds_run(Path(source)) else Path()
     terminal.say(f"wrote {save(drawn, out or folder / name)}")
