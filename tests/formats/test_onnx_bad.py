@@ -115,10 +115,10 @@ def test_files_changed_at_random_are_read_or_refused(change: Change, tmp_path: P
     draw, path, read_again = np.random.default_rng(7), tmp_path / "model.onnx", 0
     for content in bases(tmp_path):
         assert survived(laid_bytes(path, content))
-        for _ in range(30):
+        for _ in range(20):
             changed = change(draw, bytearray(content))
             read_again += survived(laid_bytes(path, bytes(changed)))
-    assert read_again < 120  # a changed weight is only another weight
+    assert read_again < 80  # a changed weight is only another weight
 
 
 EXTREMES = (-(2**63), -(2**31), -1, 0, 1, 3, 7, 1000, 2**20, 2**31, 2**40 - 1, 2**62, 2**63 - 1)
@@ -161,7 +161,7 @@ def confused(draw: np.random.Generator, found: onnx.ModelProto) -> None:
 def test_graphs_that_are_confused_are_read_or_refused(tmp_path: Path) -> None:
     draw, path = np.random.default_rng(8), tmp_path / "model.onnx"
     for content in bases(tmp_path)[1:]:
-        for _ in range(80):
+        for _ in range(40):
             found = onnx.ModelProto.FromString(content)
             for _ in range(draw.integers(1, 4)):
                 confused(draw, found)
@@ -372,6 +372,7 @@ def test_metadata_of_ours_that_is_damaged_is_refused(tmp_path: Path) -> None:
     for key, value, said in (
         ("alexnet.network", "{", "network"),
         ("alexnet.network", "[" * 100_000, "network"),
+        ("alexnet.network", "[" * (2**21 + 1), "its network takes 2,097,153 characters"),
         ("alexnet.contract", "{", "contract in its metadata is not JSON"),
         ("alexnet.contract", '{"channel_order": "RGB"}', "contract"),
         ("alexnet.classes", '["a", 3]', "classes"),

@@ -642,6 +642,7 @@ REFUSED: tuple[tuple[Nodes, str], ...] = (
     ([node("MaxPool", "x", "y z", kernel_shape=[2, 2]), node("Cast", "z", "q", to=1)],
      "says where the largest stand, which no layer does here"),
     ([node("Dropout", "x one", "y")], "drops 1 of all units; it must be 0 or more and below 1"),
+    ([node("Dropout", "x third one", "y")], "drops units at test time too"),
     ([node("Softmax", "x", "y")], "runs over axis 3 of 'x' as N×3×12×12; all units of a picture"),
     ([node("Pad", "x pads", "y", mode="reflect")], "pads by the mode 'reflect'"),
     ([node("Identity", "x", "y")], "has no layer that says anything of a picture"),

@@ -291,7 +291,8 @@ def test_overhang_is_explicit_padding_at_the_far_edge(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["paper", "one_weird_trick", pytest.param("as_run", marks=pytest.mark.slow)]
+    "name",
+    ["paper", *(pytest.param(x, marks=pytest.mark.slow) for x in ("as_run", "one_weird_trick"))],
 )
 def test_the_whole_networks_are_as_ours(name: str, tmp_path: Path) -> None:
     network = get_network(name)

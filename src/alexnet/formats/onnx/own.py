@@ -21,6 +21,9 @@ from alexnet.network.spec import Network, NetworkError
 MARK = "alexnet-onnx/1"
 KEY = "alexnet."
 
+LONGEST_NETWORK = 2**21
+"""Characters of a network as JSON; that of 2012 takes some thousand."""
+
 
 PIXEL_FORMAT, PIXEL_RANGE = "Image.BitmapPixelFormat", "Image.NominalPixelRange"
 """What ONNX itself calls the order of the channels and what a pixel may be (MetadataProps.md)."""
@@ -117,8 +120,14 @@ def _strange(array: Array) -> int:
 
 
 def _network(model: Model) -> Network:
+    said = _said(model, "network")
+    if len(said) > LONGEST_NETWORK:
+        raise FormatError(
+            f"{model.path}: its network takes {len(said):,} characters; {LONGEST_NETWORK:,} are"
+            " the most that are read"
+        )
     try:
-        return from_json(_said(model, "network"), f"{model.path}: network")
+        return from_json(said, f"{model.path}: network")
     except NetworkError as error:
         raise FormatError(str(error)) from None
 

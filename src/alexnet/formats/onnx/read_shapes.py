@@ -92,7 +92,7 @@ def _reshaped(node: Node, build: Build, value: Value, wanted: Sizes) -> tuple[tu
     sets = value.sets
     if -1 in rest:
         known = math.prod(side for side in rest if side != -1)
-        sets = 1 if first in (None, 1, build.batch) else sets
+        sets = 1 if first in (1, build.batch) else sets
         if not known or total % (known * sets):
             raise _unfit(node, build, value, wanted)
         rest[rest.index(-1)] = total // (known * sets)
@@ -100,7 +100,7 @@ def _reshaped(node: Node, build: Build, value: Value, wanted: Sizes) -> tuple[tu
     if size <= 0 or total % size or min(rest) <= 0:
         raise _unfit(node, build, value, wanted)
     sets = total // size
-    if first in (None, 1) and sets != 1 and build.batch != 1:
+    if first is None and sets != value.sets:
         raise _unfit(node, build, value, wanted)
     if first not in (None, -1) and first != (build.batch or 1) * sets:
         raise _unfit(node, build, value, wanted)

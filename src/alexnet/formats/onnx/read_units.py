@@ -96,6 +96,8 @@ def dropout(node: Node, build: Build) -> None:
     ratio = build.number(node, 1, build.real(node, "ratio", 0.5))
     if len(node.outputs) > 1 and node.outputs[1] and build.uses[node.outputs[1]]:
         raise build.error(node, "says which units it drops, and another node reads it")
+    if build.number(node, 2, 0.0):
+        raise build.error(node, "drops units at test time too; its training_mode must be false")
     if not 0 <= ratio < 1:
         raise build.error(node, f"drops {ratio:g} of all units; it must be 0 or more and below 1")
     share = round(1.0 - decimal(ratio), 12)
