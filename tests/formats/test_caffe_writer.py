@@ -25,6 +25,8 @@ from formats.caffe_definitions import opencv
 from formats.caffe_protocol import decoded, parsed
 from formats.caffe_shown import (
     CLOSE,
+    READERS,
+    Reader,
     by_opencv,
     check,
     checkpoint,
@@ -41,44 +43,49 @@ def whole_pictures(name: str) -> Network:
     return reduced(name, side=get_network(name).picture.shape[1])
 
 
-@pytest.fixture(scope="module")
-def cv2() -> Any:
-    return opencv()
+@pytest.fixture(params=READERS)
+def reader(request: pytest.FixtureRequest) -> Reader:
+    """Who reads what was written: we, and OpenCV where it can."""
+    if request.param == "OpenCV":
+        opencv()
+    return READERS[request.param]
 
 
 @pytest.mark.parametrize("name", NETWORKS)
-def test_opencv_says_what_every_catalog_network_says(cv2: Any, name: str, tmp_path: Path) -> None:
+def test_opencv_says_what_every_catalog_network_says(
+    reader: Reader, name: str, tmp_path: Path
+) -> None:
     network = whole_pictures(name)
     scores = [layer.name for layer in network if isinstance(layer, FullyConnected)][-1]
     found = checkpoint(network)
-    check(cv2, found, tmp_path, scores)
-    check(cv2, found, tmp_path)
+    check(reader, found, tmp_path, scores)
+    check(reader, found, tmp_path)
 
 
 @pytest.mark.parametrize("name", NETWORKS)
 def test_pools_that_round_down_are_caffes_without_its_last_windows(
-    cv2: Any, name: str, tmp_path: Path
+    reader: Reader, name: str, tmp_path: Path
 ) -> None:
     """On the smallest pictures, where Caffe rounds up to more windows than other rules."""
-    check(cv2, checkpoint(reduced(name)), tmp_path)
+    check(reader, checkpoint(reduced(name)), tmp_path)
 
 
 @pytest.mark.parametrize("name", ["paper", "as_run", "tiny"])
 def test_groups_whose_norms_stay_apart_are_written_as_towers(
-    cv2: Any, name: str, tmp_path: Path
+    reader: Reader, name: str, tmp_path: Path
 ) -> None:
     network, _ = fold(whole_pictures(name))
-    written = check(cv2, checkpoint(network), tmp_path)
+    written = check(reader, checkpoint(network), tmp_path)
     assert any("groups are towers that stand side by side" in note for note in written.notes)
 
 
-def test_towers_without_norms_become_groups(cv2: Any, tmp_path: Path) -> None:
-    written = check(cv2, checkpoint(whole_pictures("soumith")), tmp_path)
+def test_towers_without_norms_become_groups(reader: Reader, tmp_path: Path) -> None:
+    written = check(reader, checkpoint(whole_pictures("soumith")), tmp_path)
     assert "the towers are groups" in written.notes
     assert not formats.read(tmp_path / "net.caffemodel").network.towers
 
 
-def test_the_whole_alexnet_goes_out_and_comes_back(cv2: Any, tmp_path: Path) -> None:
+def test_the_whole_alexnet_goes_out_and_comes_back(tmp_path: Path) -> None:
     """61 million weights. What comes back is the same arrays, and the same layers but the loss."""
     network, path = get_network("caffe"), tmp_path / "net.caffemodel"
     random = np.random.default_rng(0)
@@ -90,7 +97,7 @@ def test_the_whole_alexnet_goes_out_and_comes_back(cv2: Any, tmp_path: Path) -> 
     assert back.network.layers == kept
     assert all(np.array_equal(back.arrays[name], array) for name, array in arrays.items())
     pictures = pictures_for(network, 1)
-    assert difference(by_opencv(cv2, path, pictures, "fc8"), run(found, pictures, "fc8")) < CLOSE
+    assert difference(by_opencv(path, pictures, "fc8"), run(found, pictures, "fc8")) < CLOSE
 
 
 def empty(network: Network) -> dict[str, np.ndarray]:
@@ -105,7 +112,7 @@ def shape_filled(random: np.random.Generator, array: np.ndarray) -> np.ndarray:
     )
 
 
-def test_bvlcs_own_convolutions_and_mean(cv2: Any, shared: Path, tmp_path: Path) -> None:
+def test_bvlcs_own_convolutions_and_mean(shared: Path, tmp_path: Path) -> None:
     """Its weights and its mean image, written, read and run up to pool5 on a picture of noise."""
     weights = np.load(shared / "data" / "bvlc_alexnet_conv.npz")
     mean = np.load(shared / "data" / "ilsvrc_2012_mean.npy").astype(np.float32)
@@ -134,7 +141,7 @@ def test_bvlcs_own_convolutions_and_mean(cv2: Any, shared: Path, tmp_path: Path)
     prepared = (pixels - mean)[:, :, 14:241, 14:241].copy()
     ours = run(back, prepared, "pool5")
     assert difference(ours, run(found, prepared, "pool5")) < 1e-6
-    assert difference(by_opencv(cv2, path, prepared, "pool5"), ours) < CLOSE
+    assert difference(by_opencv(path, prepared, "pool5"), ours) < CLOSE
 
 
 # --- the files themselves -------------------------------------------------------------------------

@@ -43,16 +43,19 @@ from alexnet.network.sizes import RULES, Rule
 from alexnet.network.spec import Network, NetworkError
 from every_kind import every_kind
 from formats.caffe_definitions import opencv
-from formats.caffe_shown import check, checkpoint
+from formats.caffe_shown import READERS, Reader, check, checkpoint
 
 SMALL = Gaussian(0.1)
 Divisor = Literal["inside", "padded", "window", "one"]
 DIVISORS: tuple[Divisor, ...] = ("inside", "padded", "window", "one")
 
 
-@pytest.fixture(scope="module")
-def cv2() -> Any:
-    return opencv()
+@pytest.fixture(params=READERS)
+def reader(request: pytest.FixtureRequest) -> Reader:
+    """Who reads what was written: we, and OpenCV where it can."""
+    if request.param == "OpenCV":
+        opencv()
+    return READERS[request.param]
 
 
 def network(*layers: Layer, channels: int = 6, side: int = 11) -> Network:
@@ -80,7 +83,7 @@ def conv(name: str, reads: tuple[str, ...], filters: int, *kernels: Kernel, **sa
 @pytest.mark.parametrize("rule", RULES)
 @pytest.mark.parametrize("side", [10, 11, 12])
 def test_convolutions_of_every_rule_read_the_same_pixels(
-    cv2: Any, rule: Rule, side: int, tmp_path: Path
+    reader: Reader, rule: Rule, side: int, tmp_path: Path
 ) -> None:
     """Overhang and uneven padding become larger filters with weights of 0."""
     kernels = [
@@ -90,27 +93,27 @@ def test_convolutions_of_every_rule_read_the_same_pixels(
     ]  # fmt: skip
     layers = [conv(f"conv{i}", ("maps",), 4, k, rule=rule) for i, k in enumerate(kernels)]
     for layer in layers:
-        check(cv2, checkpoint(network(layer, side=side)), tmp_path)
+        check(reader, checkpoint(network(layer, side=side)), tmp_path)
 
 
-def test_an_overhang_is_told(cv2: Any, tmp_path: Path) -> None:
+def test_an_overhang_is_told(reader: Reader, tmp_path: Path) -> None:
     layer = conv("conv", ("maps",), 4, Kernel(size=5, stride=4, initial=SMALL), rule="cuda-convnet")
-    written = check(cv2, checkpoint(network(layer)), tmp_path)
+    written = check(reader, checkpoint(network(layer)), tmp_path)
     said = (
         "filters are larger by weights of 0, for Caffe pads both edges alike: conv 7 instead of 5"
     )
     assert said in written.notes
 
 
-def test_a_given_number_of_windows_is_kept(cv2: Any, tmp_path: Path) -> None:
+def test_a_given_number_of_windows_is_kept(reader: Reader, tmp_path: Path) -> None:
     for outputs in (3, 4, 5, 6):
         kernel = Kernel(size=4, stride=2, padding=1, initial=SMALL, outputs=outputs)
         layer = conv("conv", ("maps",), 4, kernel, rule="cuda-convnet")
-        check(cv2, checkpoint(network(layer)), tmp_path)
+        check(reader, checkpoint(network(layer)), tmp_path)
 
 
 @pytest.mark.parametrize("rule", RULES)
-def test_pools_of_every_rule_see_the_same_pixels(cv2: Any, rule: Rule, tmp_path: Path) -> None:
+def test_pools_of_every_rule_see_the_same(reader: Reader, rule: Rule, tmp_path: Path) -> None:
     """Or are refused: Caffe's windows begin in equal padding on both edges."""
     checked = refused = 0
     for side, size, stride, pad in product((10, 11), (2, 3), (1, 2, 3), (0, 1)):
@@ -124,7 +127,7 @@ def test_pools_of_every_rule_see_the_same_pixels(cv2: Any, rule: Rule, tmp_path:
         except NetworkError:
             continue
         try:
-            check(cv2, checkpoint(found), tmp_path)
+            check(reader, checkpoint(found), tmp_path)
             checked += 1
         except FormatError as error:
             assert any(why in str(error) for why in (
@@ -137,7 +140,7 @@ def test_pools_of_every_rule_see_the_same_pixels(cv2: Any, rule: Rule, tmp_path:
 
 
 @pytest.mark.parametrize("divisor", DIVISORS)
-def test_averages_divide_by_what_they_did(cv2: Any, divisor: Divisor, tmp_path: Path) -> None:
+def test_averages_divide_by_what_they_did(reader: Reader, divisor: Divisor, tmp_path: Path) -> None:
     """Or are refused, where Caffe's differ at the edges."""
     outcomes: dict[tuple[int, int], bool] = {}
     for side, pad in product((10, 11), (0, 1)):
@@ -146,7 +149,7 @@ def test_averages_divide_by_what_they_did(cv2: Any, divisor: Divisor, tmp_path: 
             name="pool", reads=("maps",), window=window, rule="caffe", divisor=divisor
         )
         try:
-            check(cv2, checkpoint(network(layer, side=side)), tmp_path)
+            check(reader, checkpoint(network(layer, side=side)), tmp_path)
             outcomes[side, pad] = True
         except FormatError as error:
             assert f"its average divides by '{divisor}'" in str(error)
@@ -163,9 +166,9 @@ def test_averages_divide_by_what_they_did(cv2: Any, divisor: Divisor, tmp_path: 
     )
 
 
-def test_a_random_pool_is_the_mean_that_it_is_at_test_time(cv2: Any, tmp_path: Path) -> None:
+def test_a_random_pool_is_the_mean_that_it_is_at_test_time(reader: Reader, tmp_path: Path) -> None:
     layer = RandomPool(name="pool", reads=("maps",), window=Window(size=3, stride=2), rule="caffe")
-    written = check(cv2, checkpoint(network(layer, side=10)), tmp_path)
+    written = check(reader, checkpoint(network(layer, side=10)), tmp_path)
     assert any("random pool" in note for note in written.notes)
 
 
@@ -221,8 +224,8 @@ WEIGHTED: dict[str, tuple[Layer, ...]] = {
 
 
 @pytest.mark.parametrize("name", WEIGHTED)
-def test_layers_with_weights(cv2: Any, name: str, tmp_path: Path) -> None:
-    check(cv2, checkpoint(network(*BELOW, *WEIGHTED[name])), tmp_path)
+def test_layers_with_weights(reader: Reader, name: str, tmp_path: Path) -> None:
+    check(reader, checkpoint(network(*BELOW, *WEIGHTED[name])), tmp_path)
 
 
 # --- the rest -------------------------------------------------------------------------------------
@@ -264,12 +267,12 @@ UNITS: dict[str, Layer] = {
 
 
 @pytest.mark.parametrize("name", UNITS)
-def test_layers_without_weights(cv2: Any, name: str, tmp_path: Path) -> None:
-    check(cv2, checkpoint(network(*BELOW, UNITS[name])), tmp_path)
+def test_layers_without_weights(reader: Reader, name: str, tmp_path: Path) -> None:
+    check(reader, checkpoint(network(*BELOW, UNITS[name])), tmp_path)
 
 
 @pytest.mark.parametrize("function", ["sqrt", "log"])
-def test_functions_of_positive_numbers(cv2: Any, function: Any, tmp_path: Path) -> None:
+def test_functions_of_positive_numbers(reader: Reader, function: Any, tmp_path: Path) -> None:
     layers = (
         unit("square"),
         Activation(
@@ -277,13 +280,13 @@ def test_functions_of_positive_numbers(cv2: Any, function: Any, tmp_path: Path) 
             parameters=(1.5,) if function == "log" else (),
         ),
     )  # fmt: skip
-    check(cv2, checkpoint(network(*layers)), tmp_path)
+    check(reader, checkpoint(network(*layers)), tmp_path)
 
 
-def test_a_layer_that_is_not_enabled_is_its_input(cv2: Any, tmp_path: Path) -> None:
+def test_a_layer_that_is_not_enabled_is_its_input(reader: Reader, tmp_path: Path) -> None:
     off = Dropout(name="off", reads=("maps",), keep=0.5, scaling="train", enabled=False)
     top = Activation(name="top", reads=("off",), function="relu")
-    written = check(cv2, checkpoint(network(off, top)), tmp_path)
+    written = check(reader, checkpoint(network(off, top)), tmp_path)
     assert "a dropout that is not enabled is left out: off" in written.notes
 
 

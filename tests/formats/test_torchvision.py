@@ -210,8 +210,7 @@ def test_what_the_file_cannot_hold_is_said(tmp_path: Path) -> None:
     run = TrainingState(plain.arrays, {"epoch": 1})
     full = light(with_loss(OWT), contract=caffes, classes=("cat",), notes=("a",), training=run)
     assert write(full, tmp_path / "x.pth").notes == (
-        "it must be fed BGR of 0 to 255 minus 104, 117, 123, with a border of 0 pixels cut off,"
-        " which is not what torchvision feeds",
+        "it must be fed BGR of 0 to 255 minus 104, 117, 123, which is not what torchvision feeds",
         "the softmax is left out; torchvision's models end in scores",
         "the names of the classes are left out",
         "the state of the run is left out; a run cannot go on from it",

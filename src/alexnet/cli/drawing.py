@@ -19,8 +19,9 @@ Out = Annotated[
 
 
 def write(drawn: Figure, out: Path | None, source: str, name: str) -> None:
-    """Writes a figure to `out`; without one into the folder `source`, or here, under `name`."""
+    """Writes a figure to `out`; without one into the run folder `source`, or here, under `name`."""
     from alexnet.pictures.style import save
+    from alexnet.training.run_folder import holds_run
 
-    folder = Path(source) if Path(source).is_dir() else Path()
+    folder = Path(source) if holds_run(Path(source)) else Path()
     terminal.say(f"wrote {save(drawn, out or folder / name)}")

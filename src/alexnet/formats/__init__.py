@@ -108,7 +108,7 @@ def _known(path: Path, beside: Beside) -> Format:
     for entry in fields(beside):
         if getattr(beside, entry.name) is not None and entry.name not in known.takes:
             raise FormatError(
-                f"{path}: is a file of {known.name}, which has its own {entry.name}; name none"
+                f"{path}: is in format '{known.name}', which has its own {entry.name}; name none"
             )
     return known
 

@@ -4,16 +4,14 @@ a VGG does; all others are refused, with the layer where they part.
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
-
 from alexnet.formats.atomic import replacing
 from alexnet.formats.checkpoint import Checkpoint, FormatError, Written
 from alexnet.formats.torchvision.makes import CONTRACT, Make, makes
+from alexnet.formats.torchvision.saving import save_state
 from alexnet.network.arithmetic import network_parameters
 from alexnet.network.contract import InputContract
 from alexnet.network.edit import with_classes, with_input
@@ -53,18 +51,12 @@ def write(checkpoint: Checkpoint, path: Path) -> Written:
 
 
 def _save(checkpoint: Checkpoint, names: dict[str, str], path: Path) -> None:
-    import torch
-
-    tensors = OrderedDict(
-        (key, torch.from_numpy(np.array(checkpoint.arrays[name], np.float32, order="C")))  # pyright: ignore[reportUnknownMemberType]
-        for key, name in names.items()
-    )
+    arrays = {key: checkpoint.arrays[name] for key, name in names.items()}
     try:
         with replacing(path) as temporary, temporary.open("wb") as file:
-            torch.save(tensors, file)  # pyright: ignore[reportUnknownMemberType]
-    except (OSError, RuntimeError) as error:
-        reason = error.strerror if isinstance(error, OSError) and error.strerror else error
-        raise FormatError(f"{path}: cannot be written ({reason})") from error
+            save_state(arrays, file)
+    except OSError as error:
+        raise FormatError(f"{path}: cannot be written ({error.strerror or error})") from error
 
 
 def _notes(checkpoint: Checkpoint, make: Make) -> Iterator[str]:

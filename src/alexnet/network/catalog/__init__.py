@@ -20,7 +20,8 @@ from alexnet.network.catalog.frameworks import caffe, caffenet, cs231n, one_weir
 from alexnet.network.catalog.nets_of_2012 import as_run, one_gpu, paper
 from alexnet.network.catalog.soumith import soumith
 from alexnet.network.catalog.tiny import tiny
-from alexnet.network.catalog.vgg import CONVOLUTIONS, vgg
+from alexnet.network.catalog.vgg import CONVOLUTIONS
+from alexnet.network.catalog.vgg import vgg as vgg_of
 from alexnet.network.spec import Network, nearest
 
 NETWORKS: dict[str, Callable[[], Network]] = {
@@ -43,7 +44,7 @@ NETWORKS: dict[str, Callable[[], Network]] = {
 """Every catalog network by its name, in the order in which they are listed."""
 
 HEIRS: dict[str, Callable[[], Network]] = {
-    f"vgg{depth}": partial(vgg, depth) for depth in CONVOLUTIONS
+    f"vgg{depth}": partial(vgg_of, depth) for depth in CONVOLUTIONS
 }
 """Networks that are known by name, for the files that hold their weights, and are no AlexNet."""
 
