@@ -103,6 +103,11 @@ def test_a_dropped_file_is_opened_and_a_broken_one_refused(visit) -> None:
     page.wait_for_function("() => document.querySelector('.totals').innerText.includes('228,458')")
     assert page.locator("#build-start option:checked").inner_text() == "mine.json"
     assert page.locator(".complaint").count() == 0
+    page.click("a:text-is('Take it apart')")
+    page.wait_for_selector(".figure2 .chosen")
+    page.select_option("#beside", "paper")
+    page.wait_for_selector(".beside .figure2")
+    assert words(page, "h1").startswith("mine")
 
 
 def test_what_a_file_leaves_open_can_be_said_when_it_is_opened_again(visit) -> None:

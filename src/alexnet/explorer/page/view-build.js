@@ -143,7 +143,8 @@ Explorer.views.build = {
       drawStarts();
       refill(problem);
       refill(notes, opened ? [make("p.small", {}, `${opened.name}: ${opened.format}. `,
-        opened.look ? make("a", { href: address.write("look", [opened.id]) }, "Look through it")
+        make("a", { href: address.write("network", [opened.id]) }, "Take it apart"), "; ",
+        opened.look ? make("a", { href: address.write("look", [opened.id]) }, "look through it")
           : opened.look_sentence || ""),
       opened.notes.length ? make("ul.small", {}, opened.notes.map((one) => make("li", {}, one)))
         : null] : null);

@@ -27,8 +27,9 @@ Explorer.views.network = {
         !about.compare.includes(one));
       if (about.opened) rest.unshift(about.opened.id);
       if (![...about.compare, ...rest].includes(name)) rest.unshift(name);
-      const options = (chosen) => [...about.compare, ...rest].map((one) => make("option", {
-        value: one, selected: one === chosen }, titles[one] || one));
+      const options = (chosen) => [...about.compare, ...rest].filter((one) => one !== name)
+        .map((one) => make("option", { value: one, selected: one === chosen },
+          titles[one] || one));
       renew(switches, Explorer.choice("Network", "network", main, name, (value) =>
         go(value, shown.stage, other === value ? null : other)),
       make("label.small", {}, "Others ", make("select", { id: "others", onchange: (event) =>
@@ -56,11 +57,12 @@ Explorer.views.network = {
     }
 
     async function drawAll(name, other, current) {
-      const [network, second, difference] = await Promise.all([
+      const [network, second, told] = await Promise.all([
         Explorer.network(name),
         other ? Explorer.network(other) : null,
-        other ? Explorer.difference(name, other) : null]);
+        other ? Explorer.difference(name, other).catch((refusal) => refusal) : null]);
       if (!current()) return null;
+      const difference = told instanceof Explorer.Refusal ? null : told;
       Object.assign(shown, { name, beside: other, network });
       const own = drawFigure(network, `Drawing of ${network.name}`,
         Explorer.stagesApart(difference, name));
@@ -75,7 +77,8 @@ Explorer.views.network = {
         fill(beside, make("h2", {}, second.name, make("span.quiet.source", {}, second.source)),
           its.element, make("p.small.quiet", {}, make("span.marked", {}, "Orange"),
             ": a layer whose counts differ. ≠: a layer of which only settings differ."));
-        fill(apart, Explorer.differenceTables(difference));
+        fill(apart, difference ? Explorer.differenceTables(difference)
+          : Explorer.complaint(told));
       }
       shown.difference = difference;
       refill(ledger, Explorer.ledgerTable(network, shown));

@@ -11,7 +11,7 @@ Explorer.views.number = {
     const of = make("select", { id: "number-of" }, about.networks.map((one) =>
       make("option", { value: one.name }, one.name)), [...Explorer.opened].map(([id, one]) =>
       make("option", { value: id }, one.name)));
-    const found = make("div.found", { "aria-live": "polite" });
+    const found = make("div.found.stacked.labelled", { "aria-live": "polite" });
     const printed = make("section.stacked", { "aria-label": "What the paper prints" });
     refill(printed, make("p.quiet", {}, "Holding the paper’s claims against the network …"));
     fill(root, make("h1", {}, "Where does a number come from?"),
