@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from explorer.served import picture
 
+from explorer.served import picture
 from explorer.watched import axe_violations, drop, overflow, shoot, where, words
 
 
