@@ -80,6 +80,8 @@ def features(
     ] = None,
     precision: arguments.Arithmetic = "fp32",
     data_folder: arguments.DataFolder = None,
+    whose: arguments.Whose = None,
+    weights: arguments.Weights = None,
 ) -> None:
     """Write what layers of a network make of each picture; files that are none are reported."""
     from alexnet.evaluation import EvaluationError
@@ -90,7 +92,7 @@ def features(
     check_path(out)
     if split not in SPLITS:
         raise ValueError(f"no split is called '{split}'{nearest(split, list(SPLITS))}")
-    opened = open_checkpoint(checkpoint)
+    opened = open_checkpoint(checkpoint, weights=weights, whose=whose)
     try:
         asked = [feature(opened.network, name) for name in dict.fromkeys(layer or [HIDDEN])]
     except EvaluationError as error:
