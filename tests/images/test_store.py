@@ -229,7 +229,7 @@ def test_the_command_prepares_and_verifies(
     out = tmp_path / "store"
     assert called("prepare", tars, out, "--side", SIDE, "--workers", 1) == 0
     printed = capsys.readouterr()
-    assert "16 × 16 RGB, JPEG 95, 4:4:4" in printed.out
+    assert "16 × 16 RGB, JPEG 95, 4:4:4" in " ".join(printed.out.split())
     assert "4 pictures rejected, each with the reason in" in printed.out
     assert "the labels of the 3 test pictures are not known" in printed.err
     assert called("prepare", "--verify", out, "--workers", 1) == 0
