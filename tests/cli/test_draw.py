@@ -60,7 +60,9 @@ def test_figures_are_written(figure: str, ending: str, there: Path, tmp_path: Pa
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (["field", "NET", "PICTURE", "--layer", "conv2"], "has no layer 'conv2'; did you mean"),
+        (["field", "NET", "PICTURE", "--layer", "conv2x"], "has no layer 'conv2x'; did you mean"),
+        (["foo", "NET"], "no command is called 'draw foo'"),
+        (["filter", "NET"], "no command is called 'draw filter'; did you mean 'draw filters'?"),
         (["field", "NET", "PICTURE", "--layer", "conv2a", "--row", "99"], "there is no row 99"),
         (["field", "NET", "nowhere.png", "--layer", "conv1a"], "nowhere.png: cannot be read"),
         (["maps", "NET", "NET"], "net.safetensors: "),
@@ -85,3 +87,18 @@ def test_mistakes_are_one_sentence(
     lines = capsys.readouterr().err.splitlines()
     first = next(line for line in lines if not line.startswith("note: "))
     assert first.startswith("error: ") and said in first
+
+
+def test_a_layer_by_the_papers_name_is_the_first_of_its_twins(
+    there: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    drawn: list[bytes] = []
+    for layer in ("conv2", "conv2a"):
+        out = tmp_path / f"{layer}.png"
+        words = asked(there, "field")
+        words[words.index("conv2a")] = layer
+        with pytest.raises(SystemExit):
+            run(["draw", "field", *words, "--out", str(out)])
+        drawn.append(out.read_bytes())
+    assert drawn[0] == drawn[1]
+    assert "conv2 is conv2a and conv2b; conv2a is drawn" in capsys.readouterr().err

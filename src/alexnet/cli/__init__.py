@@ -117,10 +117,14 @@ def _verbs() -> list[str]:
 
 def _usage(message: str, given: list[str]) -> str:
     """Adds the nearest verb where the verb is unknown."""
-    verb = next((word for word in given if not word.startswith("-")), "")
-    close = difflib.get_close_matches(verb, _verbs(), n=1)
-    if "No such command" in message and close:
-        return f"no command is called '{verb}'; did you mean '{close[0]}'?"
+    if "No such command" in message:
+        words = [word for word in given if not word.startswith("-")][:2]
+        drawing = words[0] == "draw"
+        said, known = words[drawing], list(draw.FIGURES) if drawing else _verbs()
+        before = "draw " if drawing else ""
+        close = difflib.get_close_matches(said, known, n=1)
+        hint = f"; did you mean '{before}{close[0]}'?" if close else ""
+        return f"no command is called '{before}{said}'{hint}"
     return message[:1].lower() + message[1:]
 
 

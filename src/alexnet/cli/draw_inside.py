@@ -80,6 +80,7 @@ def field(
     from alexnet.pictures.field import draw_field
 
     opened = open_checkpoint(checkpoint, weights=weights, whose=whose)
+    layer = one_layer(opened.network, layer)
     rows, columns = check_unit(opened.network, Unit(layer, channel))
     place = (rows // 2 if row is None else row, columns // 2 if column is None else column)
     unit = Unit(layer, channel, *place)
@@ -108,6 +109,7 @@ def responses(
     from alexnet.pictures.responses import draw_responses
 
     opened = open_checkpoint(checkpoint, weights=weights, whose=whose)
+    layer = one_layer(opened.network, layer)
     check_unit(opened.network, Unit(layer, 0))
     channels = channel or spread(opened.network.shape(layer)[0], 8)
     one = examinee(opened, pictures_of(opened, data, data_folder))
@@ -226,6 +228,28 @@ def last_hidden(network: Network) -> str:
     if len(weighted) < 2:
         raise ValueError(f"network '{network.name}' has no hidden layer; name a layer (--layer)")
     return stem(weighted[-2].name, weighted[-2].tower)
+
+
+def one_layer(network: Network, name: str) -> str:
+    """The layer of the network that is meant: by its own name, or as the paper counts, conv4; of
+    twins the first, which is said aloud.
+
+    Raises:
+        ValueError: none is meant.
+    """
+    from alexnet.evaluation.features import BEFORE, feature
+    from alexnet.network.layers import Weighted
+
+    if name in network:
+        return name
+    found = feature(network, name).layers
+    below = network[found[0]].reads
+    if len(below) == 1 and isinstance(network[below[0]], Weighted):  # a response, not its layer
+        found = feature(network, f"{name}{BEFORE}").layers
+    first, *others = found
+    if others:
+        terminal.warn(f"{name} is {' and '.join(found)}; {first} is drawn")
+    return first
 
 
 def spread(count: int, most: int) -> list[int]:

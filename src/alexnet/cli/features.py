@@ -110,7 +110,8 @@ def features(
         keep_memory()
         module = build(opened.network, arrays=opened.arrays)
         written, failed = _write(out, about, parts, _Asked(opened, module, asked, showing))
-    terminal.say(f"wrote {out}: {written:,} pictures, {_layers(asked)}")
+    count = f"{written:,} picture" + ("" if written == 1 else "s")
+    terminal.say(f"wrote {out}: {count}, {_layers(asked)}")
     if failed:
         raise typer.Exit(1)
 
