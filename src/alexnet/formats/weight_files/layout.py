@@ -12,6 +12,7 @@ both scripts that use the file flatten TensorFlow's [picture, row, column, chann
 from __future__ import annotations
 
 from alexnet.formats.checkpoint import Array
+from alexnet.formats.transposing import transposed
 from alexnet.network.arithmetic import Parameter
 from alexnet.network.layers import Conv, FullyConnected, Kernel
 from alexnet.network.shapes import Shape
@@ -27,7 +28,7 @@ def tensorflow_shape(parameter: Parameter) -> tuple[int, ...]:
 
 
 def from_tensorflow(array: Array, parameter: Parameter, network: Network) -> Array:
-    """Our array from TensorFlow's, a view where that can be.
+    """Our array from TensorFlow's.
 
     Args:
         array: of `tensorflow_shape`.
@@ -39,10 +40,10 @@ def from_tensorflow(array: Array, parameter: Parameter, network: Network) -> Arr
     if array.ndim == 4:
         return array.transpose(3, 2, 0, 1)
     channels, rows, columns = read_by(parameter, network)
-    if rows * columns == 1:
-        return array.T
-    apart = array.reshape(rows, columns, channels, array.shape[1])
-    return apart.transpose(3, 2, 0, 1).reshape(array.shape[1], -1)
+    if rows * columns > 1:
+        apart = array.reshape(rows, columns, channels, array.shape[1])
+        array = apart.transpose(2, 0, 1, 3).reshape(array.shape)
+    return transposed(array)
 
 
 def to_tensorflow(array: Array, parameter: Parameter, network: Network) -> Array:
@@ -52,10 +53,9 @@ def to_tensorflow(array: Array, parameter: Parameter, network: Network) -> Array
     if array.ndim == 4:
         return array.transpose(2, 3, 1, 0)
     channels, rows, columns = read_by(parameter, network)
-    if rows * columns == 1:
-        return array.T
-    apart = array.reshape(array.shape[0], channels, rows, columns)
-    return apart.transpose(2, 3, 1, 0).reshape(-1, array.shape[0])
+    turned = transposed(array)
+    apart = turned.reshape(channels, rows, columns, array.shape[0])
+    return turned if rows * columns == 1 else apart.transpose(1, 2, 0, 3).reshape(turned.shape)
 
 
 def read_by(parameter: Parameter, network: Network) -> Shape:
