@@ -11,6 +11,7 @@ import pytest
 
 from alexnet.formats import Checkpoint, TrainingState
 from alexnet.network.contract import InputContract
+from alexnet.network.layers import CrossMapNorm
 from alexnet.network.spec import Network
 from alexnet.torch_net import initial_arrays
 from alexnet.training.run_folder import RunError, create, reopen, stored_precision
@@ -97,6 +98,21 @@ def test_a_damaged_checkpoint_gives_way_to_the_one_before(tmp_path: Path) -> Non
     paths[0].write_bytes(b"")
     with pytest.raises(RunError, match="none of its 2 checkpoints"):
         folder.newest(said.append)
+
+
+def test_whole_numbers_in_the_place_of_real_ones_are_no_damage(tmp_path: Path) -> None:
+    norm = CrossMapNorm(
+        name="drop1", reads=("relu1",), size=3, alpha=1, alpha_divided=False, beta=1, k=2
+    )
+    network = Network("normed", tuple(norm if x.name == "drop1" else x for x in NETWORK))
+    shown = checkpoint(5)
+    contract = replace(shown.contract, pixel_maximum=1, mean=(1,))
+    folder = create(tmp_path, RECIPE, network)
+    folder.save(replace(shown, network=network, contract=contract), 5, keep=False)
+    newest = folder.newest(pytest.fail)
+    assert newest is not None
+    assert newest.network == network
+    assert newest.contract == contract
 
 
 def test_metrics_are_cut_to_what_a_checkpoint_knows_of(tmp_path: Path) -> None:
