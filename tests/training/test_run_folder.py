@@ -100,6 +100,24 @@ def test_a_damaged_checkpoint_gives_way_to_the_one_before(tmp_path: Path) -> Non
         folder.newest(said.append)
 
 
+def test_damaged_checkpoints_of_later_steps_crowd_out_none(tmp_path: Path) -> None:
+    folder = create(tmp_path, RECIPE, NETWORK)
+    folder.save(checkpoint(10), 10, keep=True)
+    for step in (19, 20):
+        path = folder.save(checkpoint(step), step, keep=False)
+        path.write_bytes(path.read_bytes()[:-1])
+    assert all(folder.save(checkpoint(step), step, keep=False).exists() for step in (11, 12))
+    assert names(folder.checkpoints) == [
+        "step-00000010.safetensors",
+        "step-00000011-latest.safetensors",
+        "step-00000012-latest.safetensors",
+    ]
+    newest = folder.newest(pytest.fail)
+    assert newest is not None
+    assert newest.training is not None
+    assert newest.training.progress == {"total_steps": 12}
+
+
 def test_whole_numbers_in_the_place_of_real_ones_are_no_damage(tmp_path: Path) -> None:
     norm = CrossMapNorm(
         name="drop1", reads=("relu1",), size=3, alpha=1, alpha_divided=False, beta=1, k=2

@@ -116,7 +116,8 @@ class RunFolder:
         Args:
             checkpoint: with its training state.
             step: steps done.
-            keep: whether it stays; of the others the newest `spare` do.
+            keep: whether it stays; of the others up to this step the newest `spare` do, and none
+                of later steps: the run has gone on from before them, since they were damaged.
             spare: so that a damaged one has another before it.
         """
         if self.metrics_path.exists():
@@ -124,8 +125,11 @@ class RunFolder:
                 os.fsync(file.fileno())
         path = self.checkpoint_path(step, keep=keep)
         write(checksum.signed(checkpoint), path)
-        for old in sorted(self.checkpoints.glob("step-*-latest.safetensors"))[:-spare]:
-            old.unlink()
+        last = self.checkpoint_path(step, keep=False)
+        others = sorted(self.checkpoints.glob("step-*-latest.safetensors"))
+        up_to = [other for other in others if other.name <= last.name]
+        for other in {*others} - {*up_to[-spare:]}:
+            other.unlink()
         return path
 
     def newest(self, say: Say) -> Checkpoint | None:
