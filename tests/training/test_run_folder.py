@@ -14,6 +14,7 @@ from alexnet.network.contract import InputContract
 from alexnet.network.layers import CrossMapNorm
 from alexnet.network.spec import Network
 from alexnet.torch_net import initial_arrays
+from alexnet.training import run_folder
 from alexnet.training.run_folder import RunError, create, reopen, stored_precision
 from alexnet.training.schedule import Constant
 from training.small import NETWORK, RECIPE
@@ -164,6 +165,19 @@ def test_what_was_left_half_written_before_a_run_had_a_recipe_is_removed(tmp_pat
     left.write_bytes(b"half")
     create(tmp_path, RECIPE, NETWORK)
     assert not left.exists()
+
+
+def test_what_another_run_was_to_begin_with_is_removed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def killed(_: object) -> str:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as within, pytest.raises(KeyboardInterrupt):
+        within.setattr(run_folder, "recipe_to_json", killed)
+        create(tmp_path, RECIPE, NETWORK, first=checkpoint(0))
+    assert names(tmp_path / "checkpoints") == ["step-00000000-latest.safetensors"]
+    assert create(tmp_path, RECIPE, NETWORK).newest(pytest.fail) is None
 
 
 def test_a_run_goes_on_in_the_precision_that_it_was_begun_in(tmp_path: Path) -> None:

@@ -26,6 +26,7 @@ from alexnet.training.batches import (
 from alexnet.training.distributed import Group, GroupError
 from alexnet.training.events import Notice, Report
 from alexnet.training.learner import Learner, first_arrays
+from alexnet.training.progress import Progress
 from alexnet.training.rates import RecipeError
 from alexnet.training.recipe import Recipe
 from alexnet.training.schedule import Plateau
@@ -138,3 +139,17 @@ def newest_of(
         return None
     folder = run_folder.reopen(path, recipe, network, precision)
     return folder.newest(lambda text: report(Notice(text)))
+
+
+def make_folder(path: Path, learner: Learner, progress: Progress, *, started: bool) -> None:
+    """Makes the folder of a new run. A run that began with a checkpoint must not need
+    that again, so what it begins with is in the folder before the run is.
+    """
+    held = learner.held() if started else None
+    launch, network = learner.group.ranks.launch, learner.module.network
+
+    def make() -> None:
+        first = None if held is None else learner.checkpoint(held, progress)
+        run_folder.create(path, learner.recipe, network, learner.precision, launch, first=first)
+
+    learner.group.lead(make)
