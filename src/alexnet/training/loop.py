@@ -37,6 +37,7 @@ from alexnet.training.learner import Held, Learner, Step
 from alexnet.training.progress import Progress, fingerprint, resumed_progress
 from alexnet.training.recipe import Recipe
 from alexnet.training.run_folder import CLOCK, RunFolder
+from alexnet.training.run_lock import RunLock
 from alexnet.training.splitting import Split
 
 
@@ -118,7 +119,7 @@ def train(
         pictures: at `recipe.picture_side(network)` pixels. Those of a store are read while it
             learns, and the mean is the store's.
         recipe: how to learn.
-        folder: of the run; it must hold none, or with `resume` this very one.
+        folder: of the run; it must hold none, or with `resume` this very one, at rest.
         validation: classified after every epoch; None holds out the recipe's share of `pictures`.
         test: classified once, at the end.
         start: its arrays of the same name and shape are taken, others drawn; its contract holds.
@@ -144,19 +145,20 @@ def train(
     learned, own = with_a_loss(network, report), own_device(device, group)
     if validation is None and recipe.validation_share:
         pictures, validation = held_out(pictures, recipe, report)
-    newest = group.lead(lambda: newest_of(folder, recipe, learned, report, resume, precision))
-    with group.agreed():
-        begin = (newest or start, own, precision, report, group, parts, split)
-        learner = make_learner(learned, pictures, recipe, *begin)
-        check_fit(learner, validation, test)
-    with BackgroundSaving(RunFolder(folder), learner.room() if group.leads else {}) as saving:
-        run = _Run(learner, saving, folder, validation, test, report, stop, clock, intervals)
-        check_alike(run.progress.pictures, group)
-        if resume:
-            _go_on(run, newest)
-        else:
-            make_folder(folder, learner, run.progress, started=start is not None)
-        return _learn(run, recipe.epochs)
+    with RunLock(folder, report) as lock:
+        newest = group.lead(lambda: newest_of(lock, recipe, learned, report, resume, precision))
+        with group.agreed():
+            begin = (newest or start, own, precision, report, group, parts, split)
+            learner = make_learner(learned, pictures, recipe, *begin)
+            check_fit(learner, validation, test)
+        with BackgroundSaving(RunFolder(folder), learner.room() if group.leads else {}) as saving:
+            run = _Run(learner, saving, folder, validation, test, report, stop, clock, intervals)
+            check_alike(run.progress.pictures, group)
+            if resume:
+                _go_on(run, newest)
+            else:
+                make_folder(lock, learner, run.progress, started=start is not None)
+            return _learn(run, recipe.epochs)
 
 
 class _Run:
