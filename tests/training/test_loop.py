@@ -181,7 +181,7 @@ def test_weights_that_are_not_finite_are_not_saved(tmp_path: Path) -> None:
     start.arrays["conv1.bias"][0] = np.inf
     with pytest.raises(DivergedError, match=r"'conv1' is the first layer .* as conv1.bias is not"):
         go(tmp_path / "run", start=start)
-    assert names(tmp_path / "run" / "checkpoints") == []
+    assert not (tmp_path / "run").exists()
 
 
 def test_a_taken_folder_is_left_alone(tmp_path: Path) -> None:
@@ -238,6 +238,27 @@ def test_frozen_layers_stay_and_a_start_is_gone_on_from(tmp_path: Path) -> None:
     assert said[0] == Notice(
         "drawn anew, since the checkpoint has none that fit: fc2.weight, fc2.bias"
     )
+
+
+def test_killed_before_its_start_is_in_the_folder_a_run_has_not_begun(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    start = read(go(tmp_path / "first", replace(RECIPE, epochs=1)).checkpoint)
+    go(tmp_path / "whole", start=start)
+
+    def killed(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as within, pytest.raises(KeyboardInterrupt):
+        within.setattr(RunFolder, "save", killed)
+        go(tmp_path / "run", start=start)
+    with pytest.raises(RunError, match="holds no run to resume"):
+        go(tmp_path / "run", resume=True)
+    with monkeypatch.context() as within, pytest.raises(KeyboardInterrupt):
+        within.setattr(RunFolder, "append", killed)  # before any checkpoint of a step
+        go(tmp_path / "run", start=start)
+    assert go(tmp_path / "run", resume=True).finished  # without it
+    assert_same_run(tmp_path / "run", tmp_path / "whole")
 
 
 def test_larger_pictures_are_cropped_and_the_mean_image_is_kept_whole(tmp_path: Path) -> None:

@@ -11,8 +11,10 @@ import pytest
 
 from alexnet.formats import Checkpoint, TrainingState
 from alexnet.network.contract import InputContract
+from alexnet.network.layers import CrossMapNorm
 from alexnet.network.spec import Network
 from alexnet.torch_net import initial_arrays
+from alexnet.training import run_folder
 from alexnet.training.run_folder import RunError, create, reopen, stored_precision
 from alexnet.training.schedule import Constant
 from training.small import NETWORK, RECIPE
@@ -99,6 +101,39 @@ def test_a_damaged_checkpoint_gives_way_to_the_one_before(tmp_path: Path) -> Non
         folder.newest(said.append)
 
 
+def test_damaged_checkpoints_of_later_steps_crowd_out_none(tmp_path: Path) -> None:
+    folder = create(tmp_path, RECIPE, NETWORK)
+    folder.save(checkpoint(10), 10, keep=True)
+    for step in (19, 20):
+        path = folder.save(checkpoint(step), step, keep=False)
+        path.write_bytes(path.read_bytes()[:-1])
+    assert all(folder.save(checkpoint(step), step, keep=False).exists() for step in (11, 12))
+    assert names(folder.checkpoints) == [
+        "step-00000010.safetensors",
+        "step-00000011-latest.safetensors",
+        "step-00000012-latest.safetensors",
+    ]
+    newest = folder.newest(pytest.fail)
+    assert newest is not None
+    assert newest.training is not None
+    assert newest.training.progress == {"total_steps": 12}
+
+
+def test_whole_numbers_in_the_place_of_real_ones_are_no_damage(tmp_path: Path) -> None:
+    norm = CrossMapNorm(
+        name="drop1", reads=("relu1",), size=3, alpha=1, alpha_divided=False, beta=1, k=2
+    )
+    network = Network("normed", tuple(norm if x.name == "drop1" else x for x in NETWORK))
+    shown = checkpoint(5)
+    contract = replace(shown.contract, pixel_maximum=1, mean=(1,))
+    folder = create(tmp_path, RECIPE, network)
+    folder.save(replace(shown, network=network, contract=contract), 5, keep=False)
+    newest = folder.newest(pytest.fail)
+    assert newest is not None
+    assert newest.network == network
+    assert newest.contract == contract
+
+
 def test_metrics_are_cut_to_what_a_checkpoint_knows_of(tmp_path: Path) -> None:
     folder = create(tmp_path, RECIPE, NETWORK)
     assert folder.rows() == []
@@ -130,6 +165,19 @@ def test_what_was_left_half_written_before_a_run_had_a_recipe_is_removed(tmp_pat
     left.write_bytes(b"half")
     create(tmp_path, RECIPE, NETWORK)
     assert not left.exists()
+
+
+def test_what_another_run_was_to_begin_with_is_removed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def killed(_: object) -> str:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as within, pytest.raises(KeyboardInterrupt):
+        within.setattr(run_folder, "recipe_to_json", killed)
+        create(tmp_path, RECIPE, NETWORK, first=checkpoint(0))
+    assert names(tmp_path / "checkpoints") == ["step-00000000-latest.safetensors"]
+    assert create(tmp_path, RECIPE, NETWORK).newest(pytest.fail) is None
 
 
 def test_a_run_goes_on_in_the_precision_that_it_was_begun_in(tmp_path: Path) -> None:

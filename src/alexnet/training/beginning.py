@@ -5,7 +5,6 @@ steps that follow are the loop's matter.
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path
 
 import torch
 
@@ -26,8 +25,10 @@ from alexnet.training.batches import (
 from alexnet.training.distributed import Group, GroupError
 from alexnet.training.events import Notice, Report
 from alexnet.training.learner import Learner, first_arrays
+from alexnet.training.progress import Progress
 from alexnet.training.rates import RecipeError
 from alexnet.training.recipe import Recipe
+from alexnet.training.run_lock import RunLock
 from alexnet.training.schedule import Plateau
 from alexnet.training.splitting import Split
 
@@ -130,11 +131,33 @@ def check_alike(pictures: str, group: Group) -> None:
 
 
 def newest_of(
-    path: Path, recipe: Recipe, network: Network, report: Report, resume: bool, precision: str
+    lock: RunLock, recipe: Recipe, network: Network, report: Report, resume: bool, precision: str
 ) -> Checkpoint | None:
-    """What to resume from; a new run looks only whether its folder is free, before long work."""
+    """What to resume from, of a folder that is locked from then on; a new run looks only whether
+    its folder is free, before long work.
+    """
+    path = lock.folder
     if not resume:
         run_folder.check_free(path)
         return None
+    if run_folder.holds_run(path):
+        lock.take()
     folder = run_folder.reopen(path, recipe, network, precision)
     return folder.newest(lambda text: report(Notice(text)))
+
+
+def make_folder(lock: RunLock, learner: Learner, progress: Progress, *, started: bool) -> None:
+    """Makes the folder of a new run and locks it. A run that began with a checkpoint must not need
+    that again, so what it begins with is in the folder before the run is.
+    """
+    held = learner.held() if started else None
+    launch, network = learner.group.ranks.launch, learner.module.network
+
+    def make() -> None:
+        first = None if held is None else learner.checkpoint(held, progress)
+        lock.take(make=True)
+        run_folder.create(
+            lock.folder, learner.recipe, network, learner.precision, launch, first=first
+        )
+
+    learner.group.lead(make)

@@ -12,7 +12,8 @@ from dataclasses import replace
 import numpy as np
 
 from alexnet.formats import Checkpoint, FormatError
-from alexnet.network.codec import encode, to_json
+from alexnet.network.codec import decode, encode, from_json, to_json
+from alexnet.network.contract import InputContract
 
 KEY = "checksum"
 """Under which it stands beside the progress."""
@@ -43,11 +44,14 @@ def verified(checkpoint: Checkpoint, where: str) -> Checkpoint:
 
 
 def _checksum(checkpoint: Checkpoint) -> str:
-    """CRC-32 of the arrays with their names, and of what stands beside them in the header."""
+    """CRC-32 of the arrays with their names, and of what stands beside them in the header, as it is
+    once it was written and read: there a 2 in the place of a real number is 2.0.
+    """
     assert checkpoint.training is not None, "what a run goes on from has a training state"
+    contract = decode(InputContract, encode(checkpoint.contract), "contract")
     said = [
-        to_json(checkpoint.network),
-        encode(checkpoint.contract),
+        to_json(from_json(to_json(checkpoint.network))),
+        encode(contract),
         checkpoint.classes,
         dict(checkpoint.training.progress),
     ]

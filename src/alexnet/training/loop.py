@@ -19,13 +19,13 @@ from alexnet.images import PictureSet
 from alexnet.images.learnable import Pictures, decoded
 from alexnet.network.spec import Network
 from alexnet.torch_net.precision import Precision
-from alexnet.training import run_folder
 from alexnet.training.background_saving import BackgroundSaving
 from alexnet.training.batches import share
 from alexnet.training.beginning import (
     check_alike,
     check_fit,
     held_out,
+    make_folder,
     make_learner,
     newest_of,
     own_device,
@@ -37,6 +37,7 @@ from alexnet.training.learner import Held, Learner, Step
 from alexnet.training.progress import Progress, fingerprint, resumed_progress
 from alexnet.training.recipe import Recipe
 from alexnet.training.run_folder import CLOCK, RunFolder
+from alexnet.training.run_lock import RunLock
 from alexnet.training.splitting import Split
 
 
@@ -118,11 +119,10 @@ def train(
         pictures: at `recipe.picture_side(network)` pixels. Those of a store are read while it
             learns, and the mean is the store's.
         recipe: how to learn.
-        folder: of the run; it must hold none, or with `resume` this very one.
+        folder: of the run; it must hold none, or with `resume` this very one, at rest.
         validation: classified after every epoch; None holds out the recipe's share of `pictures`.
         test: classified once, at the end.
-        start: a checkpoint to begin with: arrays of the same name and shape are taken, the others
-            drawn; its input contract holds.
+        start: its arrays of the same name and shape are taken, others drawn; its contract holds.
         resume: go on from the newest whole checkpoint of `folder`.
         report: what is told how it goes.
         stop: asked after every step; when it says so, the run is saved and left.
@@ -142,22 +142,23 @@ def train(
         GroupError: another process is gone, or met a mistake.
     """
     report = report if group.leads else silent
-    learned = with_a_loss(network, report)
+    learned, own = with_a_loss(network, report), own_device(device, group)
     if validation is None and recipe.validation_share:
         pictures, validation = held_out(pictures, recipe, report)
-    newest = group.lead(lambda: newest_of(folder, recipe, learned, report, resume, precision))
-    with group.agreed():
-        begin = (newest or start, own_device(device, group), precision, report, group, parts, split)
-        learner = make_learner(learned, pictures, recipe, *begin)
-        check_fit(learner, validation, test)
-    with BackgroundSaving(RunFolder(folder), learner.room() if group.leads else {}) as saving:
-        run = _Run(learner, saving, folder, validation, test, report, stop, clock, intervals)
-        check_alike(run.progress.pictures, group)
-        if resume:
-            _go_on(run, newest)
-        else:
-            _create(run, start is not None)
-        return _learn(run, recipe.epochs)
+    with RunLock(folder, report) as lock:
+        newest = group.lead(lambda: newest_of(lock, recipe, learned, report, resume, precision))
+        with group.agreed():
+            begin = (newest or start, own, precision, report, group, parts, split)
+            learner = make_learner(learned, pictures, recipe, *begin)
+            check_fit(learner, validation, test)
+        with BackgroundSaving(RunFolder(folder), learner.room() if group.leads else {}) as saving:
+            run = _Run(learner, saving, folder, validation, test, report, stop, clock, intervals)
+            check_alike(run.progress.pictures, group)
+            if resume:
+                _go_on(run, newest)
+            else:
+                make_folder(lock, learner, run.progress, started=start is not None)
+            return _learn(run, recipe.epochs)
 
 
 class _Run:
@@ -193,15 +194,6 @@ class _Run:
         if self.group.leads:
             self.folder.append({**row, CLOCK: {**seconds, **clock}})
         self.progress = self.progress.with_row()
-
-
-def _create(run: _Run, started: bool) -> None:
-    """Makes the folder; a run that began with a checkpoint must not need it again."""
-    learner, launch, path = run.learner, run.group.ranks.launch, run.folder.path
-    network, precision = learner.module.network, learner.precision
-    run.group.lead(lambda: run_folder.create(path, learner.recipe, network, precision, launch))
-    if started:
-        _save(run, keep=False)
 
 
 def _learn(run: _Run, epochs: int) -> Outcome:

@@ -116,7 +116,8 @@ class RunFolder:
         Args:
             checkpoint: with its training state.
             step: steps done.
-            keep: whether it stays; of the others the newest `spare` do.
+            keep: whether it stays; of the others up to this step the newest `spare` do, and none
+                of later steps: the run has gone on from before them, since they were damaged.
             spare: so that a damaged one has another before it.
         """
         if self.metrics_path.exists():
@@ -124,8 +125,11 @@ class RunFolder:
                 os.fsync(file.fileno())
         path = self.checkpoint_path(step, keep=keep)
         write(checksum.signed(checkpoint), path)
-        for old in sorted(self.checkpoints.glob("step-*-latest.safetensors"))[:-spare]:
-            old.unlink()
+        last = self.checkpoint_path(step, keep=False)
+        others = sorted(self.checkpoints.glob("step-*-latest.safetensors"))
+        up_to = [other for other in others if other.name <= last.name]
+        for other in {*others} - {*up_to[-spare:]}:
+            other.unlink()
         return path
 
     def newest(self, say: Say) -> Checkpoint | None:
@@ -150,18 +154,32 @@ class RunFolder:
 
 
 def create(
-    path: Path, recipe: Recipe, network: Network, precision: str = OLDEST, launch: str = ""
+    path: Path,
+    recipe: Recipe,
+    network: Network,
+    precision: str = OLDEST,
+    launch: str = "",
+    *,
+    first: Checkpoint | None = None,
 ) -> RunFolder:
     """Makes the folder of a new run, begun by a launch of several processes or by none.
 
+    Args:
+        path: of the folder.
+        recipe, network, precision, launch: what is run, and by whom.
+        first: the checkpoint before the first step of a run that could not begin again without it;
+            as long as that is not in the folder there is no run.
+
     Raises:
         RunError: it holds a run already, or cannot be made.
+        FormatError: the first checkpoint cannot be written.
     """
     check_free(path)
     folder = RunFolder(path)
     try:
         folder.checkpoints.mkdir(parents=True, exist_ok=True)
         _sweep(folder)
+        folder.checkpoint_path(0, keep=False).unlink(missing_ok=True)  # of a beginning cut short
         with replacing(path / "network.json") as temporary:
             temporary.write_text(to_json(network, indent=2) + "\n", encoding="utf-8")
         with replacing(path / PRECISION) as temporary:
@@ -169,6 +187,8 @@ def create(
         if launch:
             with replacing(path / LAUNCH) as temporary:
                 temporary.write_text(launch + "\n", encoding="utf-8")
+        if first is not None:
+            folder.save(first, 0, keep=False)
         with replacing(path / "recipe.json") as temporary:
             temporary.write_text(recipe_to_json(recipe) + "\n", encoding="utf-8")
     except OSError as error:
