@@ -22,9 +22,9 @@ alexnet train DATA [--network NAME] [--recipe NAME] [--set KEY=VALUE]
 ```
 
 `train` writes a run folder: `recipe.json` (every field, resolved), `network.json`,
-`metrics.jsonl` (a row for every 50 steps and every epoch) and `checkpoints/`. The same command
-with `--resume` goes on and ends in the same weights, bit for bit on the CPU. Ctrl-C and SIGTERM
-save and leave.
+`metrics.jsonl` (a row for every 50 steps and every epoch), `checkpoints/`, and `lock`, which keeps
+a second process out while the run goes on. The same command with `--resume` goes on and ends in
+the same weights, bit for bit on the CPU. Ctrl-C and SIGTERM save and leave.
 
 A recipe is one frozen value; `--set lr=0.02` changes a field of it, and a typo is told with the
 nearest field. From Python:
