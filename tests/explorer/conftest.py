@@ -57,13 +57,13 @@ def runs_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def site(runs_folder: Path) -> Iterator[str]:
     """The address of a server over a checkpoint with drawn weights, digits and a run."""
     import uvicorn
-    from explorer.served import looking_desk
 
     from alexnet.explorer.gallery import open_gallery
     from alexnet.explorer.guard import LOOPBACK
     from alexnet.explorer.runs import Runs
     from alexnet.explorer.server import create_app
     from alexnet.explorer.serving import place
+    from explorer.served import looking_desk
 
     desk, _ = looking_desk()
     desk.gallery, desk.runs = open_gallery("digits"), Runs(runs_folder)
