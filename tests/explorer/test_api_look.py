@@ -206,6 +206,19 @@ def test_a_file_that_asks_for_too_much_memory_is_refused_before_any_is_taken() -
     assert [each.value.status for each in (wide, bordered, deep)] == [422, 422, 422]
 
 
+def test_neighbours_that_would_need_too_much_memory_are_refused(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    desk, identity = looking_desk()
+    desk.gallery = open_gallery("digits")
+    count = len(desk.gallery.split)
+    monkeypatch.setattr("alexnet.explorer.gallery.MOST_BYTES", count * 24 * 24 - 1)
+    with served(desk) as client:
+        shown = posted(client, "api/picture", picture())["picture"]
+        found = got(client, f"api/look/{identity}/neighbours?picture={shown}", 422)
+        assert f"would have {count * 24 * 24:,} bytes at 24×24 pixels" in found["error"]
+
+
 def look_with(tree: Any, border: int) -> None:
     """Shows noise to a network whose weights nobody reads; decoding it would fail."""
     network = from_json(json.dumps(tree))

@@ -44,6 +44,25 @@ def test_a_run_that_learns_is_followed(visit, runs_folder: Path) -> None:
         shutil.rmtree(run)
 
 
+def test_a_run_that_says_no_network_has_no_name_made_up_for_it(visit, runs_folder: Path) -> None:
+    run = runs_folder / "bare"
+    shutil.copytree(runs_folder / "small", run)
+    (run / "network.json").unlink()
+    try:
+        page = visit("#/runs/bare")
+        page.wait_for_selector(".plot polyline")
+        assert words(page, ".curves-of h2").split() == ["bare", "finished"]
+        page.evaluate("""() => {
+          const get = Explorer.ask.get;
+          Explorer.ask.get = async (address) => ({ ...(await get(address)), folder: null });
+          location.hash = "#/runs";
+        }""")
+        page.wait_for_selector("caption:has-text('The run that was opened')")
+        assert "null" not in words(page, "caption")
+    finally:
+        shutil.rmtree(run)
+
+
 def test_a_run_that_is_not_there_is_told(visit) -> None:
     page = visit("#/runs/lost")
     page.wait_for_selector(".complaint")
