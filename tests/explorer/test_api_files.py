@@ -193,12 +193,34 @@ def test_what_cannot_be_written_says_why(body: Any, status: int) -> None:
         ("", "file"),
         ("..", "file"),
         ("a\0b\n.cfg", "a_b_.cfg"),
-        ("x" * 300 + ".cfg", "x" * 96 + ".cfg"),
+        ("x" * 300 + ".cfg", "x" * 196 + ".cfg"),
+        ("ü" * 300 + ".cfg", "ü" * 98 + ".cfg"),
+        ("漢" * 300 + ".cfg", "漢" * 65 + ".cfg"),
+        ("a." + "漢" * 300, "a." + "漢" * 66),
         ("Größe 1.json", "Größe_1.json"),
     ],
 )
 def test_no_name_leads_out_of_the_servers_folder(name: str, kept: str) -> None:
     assert safe_name(name) == kept
+
+
+def test_a_name_of_many_bytes_is_taken() -> None:
+    name = "漢" * 250
+    with served() as client:
+        assert posted(client, f"api/picture?name={name}.png", picture())["width"] == 40
+        text = json.dumps(description("tiny")).encode()
+        assert posted(client, f"api/open?name={name}.json", text)["name"].endswith("漢.json")
+
+
+def test_a_network_too_large_to_be_held_goes_out_as_no_definition_of_caffe() -> None:
+    tree = description("tiny")
+    for layer in tree["layers"]:
+        if layer["name"].startswith("fc3"):
+            layer["outputs"] = 10**7
+    with served() as client:
+        body = {"format": ".prototxt", "network": tree}
+        found = posted(client, "api/export", body, status=422)
+        assert "parameters; a definition of Caffe is written here of at most" in found["error"]
 
 
 def test_notes_fit_into_a_header_and_stay_a_list() -> None:

@@ -17,11 +17,26 @@ import torch
 from PIL import Image
 
 from alexnet.cli import run
+from alexnet.explorer.asking import AskError
 from alexnet.explorer.gallery import open_gallery
-from alexnet.formats import write
+from alexnet.explorer.looking import Looker
+from alexnet.explorer.session import Dropped, Opened
+from alexnet.formats import Checkpoint, write
 from alexnet.images.decode import decode, fit
+from alexnet.network.arithmetic import network_parameters
+from alexnet.network.codec import from_json
+from alexnet.network.contract import InputContract
 from alexnet.torch_net import build
-from explorer.served import got, looking_desk, picture, posted, served, tiny_checkpoint, written
+from explorer.served import (
+    description,
+    got,
+    looking_desk,
+    picture,
+    posted,
+    served,
+    tiny_checkpoint,
+    written,
+)
 
 LOOKED = ["conv1", "pool1", "conv2", "pool2", "fc7"]
 
@@ -178,6 +193,43 @@ def test_without_data_or_weights_it_says_what_is_missing() -> None:
         other = posted(client, "api/open?name=tiny.json", text)
         assert not other["look"]
         got(client, f"api/look/{other['id']}/predictions?picture={shown}", 409)
+
+
+def test_a_file_that_asks_for_too_much_memory_is_refused_before_any_is_taken() -> None:
+    text = json.dumps(description("tiny")).replace("[1, 24, 24]", "[1, 28000, 28000]")
+    with pytest.raises(AskError, match=r"28,000×28,000 pixels; at most 40,000,000") as wide:
+        look_with(json.loads(text), border=0)
+    with pytest.raises(AskError, match=r"28,024×28,024 pixels") as bordered:
+        look_with(json.loads(text), border=12)
+    with pytest.raises(AskError, match="bytes of a picture; at most 1,073,741,824") as deep:
+        look_with(json.loads(text.replace("28000", "6000")), border=0)
+    assert [each.value.status for each in (wide, bordered, deep)] == [422, 422, 422]
+
+
+def test_neighbours_that_would_need_too_much_memory_are_refused(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    desk, identity = looking_desk()
+    desk.gallery = open_gallery("digits")
+    count = len(desk.gallery.split)
+    monkeypatch.setattr("alexnet.explorer.gallery.MOST_BYTES", count * 24 * 24 - 1)
+    with served(desk) as client:
+        shown = posted(client, "api/picture", picture())["picture"]
+        found = got(client, f"api/look/{identity}/neighbours?picture={shown}", 422)
+        assert f"would have {count * 24 * 24:,} bytes at 24×24 pixels" in found["error"]
+
+
+def look_with(tree: Any, border: int) -> None:
+    """Shows noise to a network whose weights nobody reads; decoding it would fail."""
+    network = from_json(json.dumps(tree))
+    zeros = {
+        p.name: np.broadcast_to(np.zeros((), "f4"), p.shape) for p in network_parameters(network)
+    }
+    contract = InputContract(channel_order="grey", pixel_maximum=255.0, border_pixels=border)
+    found = Checkpoint(network=network, arrays=zeros, contract=contract)
+    opened = Opened(name="wide", format="checkpoint", network=network, checkpoint=found)
+    looker = Looker(opened, None)  # pyright: ignore[reportArgumentType]
+    looker.predictions(Dropped(name="x", path=Path("x"), width=1, height=1))
 
 
 def test_pictures_and_files_are_given_up_in_turn() -> None:

@@ -60,9 +60,10 @@ def test_only_new_rows_are_sent_and_half_written_ones_wait(folder: Path) -> None
             file.write('{"kind": "step", "ep')
         assert got(client, "api/run/one?after=6")["rows"] == []
         with path.open("a") as file:
-            file.write('och": 4, "loss": NaN}\nno row\n')
+            file.write('och": 4, "loss": NaN, "lr": 1e999, "x": -1e999, "y": 0.5}\nno row\n')
         new = got(client, "api/run/one?after=6")
-        assert new["rows"] == [{"kind": "step", "epoch": 4, "loss": None}]
+        row = {"kind": "step", "epoch": 4, "loss": None, "lr": None, "x": None, "y": 0.5}
+        assert new["rows"] == [row]
         assert (new["next"], new["restarted"]) == (7, False)
         assert "recipe" not in new
 
@@ -104,3 +105,16 @@ def test_without_runs_it_says_how_to_name_some(tmp_path: Path) -> None:
     with served(Desk(runs=Runs(None, single))) as client:
         assert [run["name"] for run in got(client, "api/runs")["runs"]] == ["mine"]
         assert json.dumps(got(client, "api/run/mine")["rows"]) == "[]"
+
+
+def test_the_run_that_was_named_has_a_name_of_its_own(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    named = create(folder.parent / "mine" / "one", RECIPES["digits"], get_network("tiny")).path
+    assert Runs(folder, named).all() == {
+        "one": folder / "one", "deep/two": folder / "deep" / "two", "mine/one": named,
+    }  # fmt: skip
+    assert set(Runs(folder, folder / "one").all()) == {"one", "deep/two"}
+    monkeypatch.chdir(named)
+    assert Runs(None, Path()).all() == {"one": named}
+    assert Runs(None, Path("checkpoints/..")).all() == {"one": named}

@@ -33,12 +33,15 @@ SMALL = Scope(
     counted=False,
 )
 
+EMPTY = Scope(networks=(), compared=(), windows=dict.fromkeys(GRID, ()), counted=False)
+
 LARGEST = 10 * 2**20
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     made = tmp_path_factory.mktemp("export")
+    assert export(made, EMPTY)
     (made / "mine.txt").write_text("stays")
     written = export(made, SMALL)
     assert written[0] == made / "index.html"
@@ -182,6 +185,30 @@ def test_a_folder_that_cannot_be_written_is_named(
     with pytest.raises(SystemExit):
         run(["explore", "paper", "--export", str(tmp_path / "x")])
     assert "leave out" in capsys.readouterr().err
+
+
+def test_a_folder_of_other_files_is_left_alone(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "mine.txt").write_text("stays")
+    with pytest.raises(SystemExit) as left:
+        run(["explore", "--export", str(tmp_path)])
+    assert left.value.code == 2
+    assert f"{tmp_path}: holds files that are no export's" in capsys.readouterr().err
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "index.js").write_text("mine()")
+    with pytest.raises(ValueError, match=r"index.js: is no export's"):
+        export(tmp_path, EMPTY)
+    assert sorted(path.name for path in tmp_path.rglob("*")) == ["data", "index.js", "mine.txt"]
+
+
+def test_an_export_that_was_cut_off_is_begun_again(tmp_path: Path) -> None:
+    def cut(*_: int) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        export(tmp_path, EMPTY, progress=cut)
+    assert export(tmp_path, EMPTY)[0].is_file()
 
 
 def test_the_whole_export_is_small() -> None:

@@ -33,13 +33,32 @@ def test_a_run_that_learns_is_followed(visit, runs_folder: Path) -> None:
     try:
         page = visit("#/runs/live")
         page.wait_for_selector(".curves .plot")
-        assert "learning" in words(page, ".curves-of h2")
+        assert words(page, ".curves-of h2").endswith("; not finished")
         (run / "metrics.jsonl").write_text("\n".join(rows[: epochs[-1] + 1]) + "\n")
         page.wait_for_function(
             "(n) => document.querySelector('.plot polyline').points.numberOfItems === n",
             arg=len(epochs),
         )
         shoot(page, "runs-live")
+    finally:
+        shutil.rmtree(run)
+
+
+def test_a_run_that_says_no_network_has_no_name_made_up_for_it(visit, runs_folder: Path) -> None:
+    run = runs_folder / "bare"
+    shutil.copytree(runs_folder / "small", run)
+    (run / "network.json").unlink()
+    try:
+        page = visit("#/runs/bare")
+        page.wait_for_selector(".plot polyline")
+        assert words(page, ".curves-of h2").split() == ["bare", "finished"]
+        page.evaluate("""() => {
+          const get = Explorer.ask.get;
+          Explorer.ask.get = async (address) => ({ ...(await get(address)), folder: null });
+          location.hash = "#/runs";
+        }""")
+        page.wait_for_selector("caption:has-text('The run that was opened')")
+        assert "null" not in words(page, "caption")
     finally:
         shutil.rmtree(run)
 

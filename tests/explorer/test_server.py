@@ -12,11 +12,13 @@ import sys
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 
+from alexnet.cli import run
 from alexnet.explorer import uploads
 from alexnet.explorer.answers import Desk
 from alexnet.explorer.decoding import Decoder
@@ -24,6 +26,7 @@ from alexnet.explorer.guard import POLICY
 from alexnet.explorer.server import PAGE
 from alexnet.explorer.serving import ServeError, is_loopback, place
 from alexnet.explorer.work import Workers
+from alexnet.network.catalog import NETWORKS
 from explorer.served import description, got, picture, posted, served
 
 ADDRESSES = [
@@ -99,6 +102,7 @@ def test_only_the_servers_own_names_are_answered(host: str, status: int) -> None
         ({"origin": "http://127.0.0.1:1"}, 403),
         ({"origin": "https://evil.example"}, 403),
         ({"origin": "null"}, 403),
+        ({"origin": "http://["}, 403),
         ({"sec-fetch-site": "cross-site"}, 403),
         ({"sec-fetch-site": "same-site"}, 403),
     ],
@@ -108,6 +112,7 @@ def test_only_the_servers_own_page_may_post(headers: dict[str, str], status: int
         own = {k: v.replace("{port}", str(client.base_url.port)) for k, v in headers.items()}
         answer = client.post("/api/check", json=description("tiny"), headers=own)
         assert answer.status_code == status, answer.text[:200]
+        assert status == 200 or answer.json()["error"]
 
 
 def test_without_the_token_nothing_is_answered() -> None:
@@ -118,7 +123,12 @@ def test_without_the_token_nothing_is_answered() -> None:
             assert answer.json()["try"]
         assert client.get("/?token=a-secret-toke").status_code == 401
         assert client.get("/?token=").status_code == 401
-        assert client.get("/", headers={"cookie": "alexnet-explorer=x"}).status_code == 401
+        assert (
+            client.get(
+                "/", headers={"cookie": f"alexnet-explorer-{client.base_url.port}=x"}
+            ).status_code
+            == 401
+        )
         assert client.get("/", headers={"cookie": "\x01;=;;"}).status_code == 401
         assert client.post("/api/check", json=description("tiny")).status_code == 401
 
@@ -136,11 +146,25 @@ def test_the_token_becomes_a_cookie_and_leaves_the_address() -> None:
         line.request("GET", "//evil.example/?token=a-secret-token")
         assert line.getresponse().headers["location"] == "/evil.example/"
         line.close()
+        for path in ("/%5cevil.example/", "/%09/evil.example/", "/%5c%2fevil.example/"):
+            there = client.get(f"{path}?token=a-secret-token").headers["location"]
+            assert there in ("/evil.example/", "/%09/evil.example/")
         bearer = {"authorization": "Bearer a-secret-token"}
         bare = httpx.get(f"{client.base_url}/api/story", headers=bearer)
         assert bare.status_code == 200
         other = httpx.get(f"{client.base_url}/api/story", headers={**bearer, "host": "10.0.0.7:80"})
         assert other.status_code == 200  # an address that no name server can bind anew
+
+
+def test_two_servers_of_one_host_do_not_take_each_others_cookies() -> None:
+    with served(token="one") as first, served(token="two") as second:
+        jar: dict[str, str] = {}
+        for client, token in ((first, "one"), (second, "two")):
+            jar |= dict(client.get(f"/?token={token}").cookies)
+        brought = {"cookie": "; ".join(f"{name}={value}" for name, value in jar.items())}
+        for client in (first, second):
+            answer = httpx.get(f"{client.base_url}/api/story", headers=brought)
+            assert answer.status_code == 200
 
 
 def test_every_answer_carries_the_headers_that_keep_others_out() -> None:
@@ -306,7 +330,7 @@ def test_elsewhere_than_on_this_machine_there_is_a_token() -> None:
         port = here.listening.getsockname()[1]
         with pytest.raises(ServeError, match="leave out --port"):
             place("127.0.0.1", port)
-    with pytest.raises(ServeError):
+    with pytest.raises(ServeError, match="leave out --host"):
         place("no such host.", 0)
 
 
@@ -327,3 +351,17 @@ def test_the_command_serves_and_ends_when_it_is_interrupted() -> None:
         assert found["start"] == {"network": "tiny", "opened": None, "view": "network"}
         process.send_signal(signal.SIGINT)
         assert process.wait(30) in (0, 130)
+
+
+def test_what_is_no_network_is_told_what_there_is(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "photo.jpg").write_bytes(picture())
+    said: list[str] = []
+    for what in (str(tmp_path / "photo.jpg"), "nofile", "vgg12"):
+        with pytest.raises(SystemExit):
+            run(["explore", what, "--no-browser"])
+        said.append(capsys.readouterr().err)
+    assert "photo.jpg: is a picture; open a network and drop the picture on Look" in said[0]
+    assert f"there are: {', '.join(NETWORKS)}\n" in said[1]  # what `alexnet list` lists
+    assert "did you mean 'vgg1" in said[2]

@@ -110,6 +110,7 @@ def _opened(what: str, parameters: Path | None, class_tree: Path | None) -> Open
             name=what, format="checkpoint", network=found.network, notes=found.notes,
             checkpoint=found,
         )  # fmt: skip
+    _refuse_picture(Path(what))
     described = open_described(what, parameters=parameters, class_tree=class_tree)
     definition = described.definition
     return Opened(
@@ -119,6 +120,24 @@ def _opened(what: str, parameters: Path | None, class_tree: Path | None) -> Open
         notes=definition.notes if definition else (),
         rules=definition.rules if definition else None,
     )
+
+
+def _refuse_picture(path: Path) -> None:
+    """Raises ValueError where the file is a picture, by what it holds."""
+    from PIL import Image, UnidentifiedImageError
+
+    from alexnet.images.decode import FORMATS, quiet_pillow
+
+    if not path.is_file():
+        return
+    try:
+        with quiet_pillow(), Image.open(path, formats=FORMATS):
+            pass
+    except (UnidentifiedImageError, OSError, ValueError, SyntaxError):
+        return
+    except Image.DecompressionBombError:
+        pass
+    raise ValueError(f"{path}: is a picture; open a network and drop the picture on Look")
 
 
 def _has_weights(path: Path) -> bool:

@@ -94,7 +94,8 @@ def _open_other(text: str, path: Path, whose: str | None) -> Network:
         return _read_description(text, path)
     if os.sep in text or path.suffix:
         raise NetworkError(f"{text}: no such file")
-    raise NetworkError(f"no network is called '{text}'{nearest(text, [*NETWORKS, *HEIRS])}")
+    near = nearest(text, [*NETWORKS, *HEIRS], NETWORKS)
+    raise NetworkError(f"no network is called '{text}'{near}")
 
 
 def _open_file(text: str, path: Path, whose: str | None) -> Network:

@@ -32,6 +32,9 @@ from alexnet.network.paper.parts import Counted
 
 FORMAT = "alexnet-explorer-export/1"
 
+INDEX = "data/index.js"
+"""Where an export says what it holds."""
+
 GRID: dict[str, list[int]] = {
     "input": [7, 13, 27, 28, 32, 55, 56, *range(216, 233), 256],
     "kernel": [2, 3, 5, 7, 11],
@@ -115,7 +118,8 @@ def export(
     """Writes the page and its answers into `folder`, replacing what an earlier export wrote.
 
     Args:
-        folder: made where there is none; other files in it stay.
+        folder: made where there is none; empty, or that of an earlier export, in which other files
+            stay.
         scope: what it carries.
         processes: among which the work is shared.
         progress: told after each script.
@@ -124,7 +128,7 @@ def export(
         The files, `index.html` first.
 
     Raises:
-        ValueError: the folder cannot be written.
+        ValueError: the folder cannot be written, or holds something else.
     """
     try:
         return _export(folder, scope, processes, progress)
@@ -135,8 +139,7 @@ def export(
 def _export(
     folder: Path, scope: Scope, processes: int, progress: Progress | None
 ) -> tuple[Path, ...]:
-    for name in ("page", "data"):
-        (folder / name).mkdir(parents=True, exist_ok=True)
+    _begin(folder)
     written: list[Path] = []
     files: dict[str, str] = {}
     packs: list[Tree] = []
@@ -159,8 +162,8 @@ def _export(
         "numbers": {name: scope.numbers(name) for name in scope.compared},
         "needs_server": [{"address": a, "sentence": s} for a, s in NEEDS_SERVER],
     }
-    _write(folder / "data" / "index.js", _script("alexnetExport", index))
-    written.append(folder / "data" / "index.js")
+    _write(folder / INDEX, _script("alexnetExport", index))
+    written.append(folder / INDEX)
     for path in sorted(PAGE.iterdir()):
         if path.suffix in TYPES and path.name != "index.html":
             _write(folder / "page" / path.name, path.read_bytes())
@@ -169,6 +172,25 @@ def _export(
     line = page.replace(EXPORT_MARK, '<script src="data/index.js"></script>')
     _write(folder / "index.html", line.encode("utf-8"))
     return (folder / "index.html", *written)
+
+
+def _begin(folder: Path) -> None:
+    """Makes the folder, and a first index in it, by which an export that was cut off is known.
+
+    Raises:
+        ValueError: it holds files, and no export's.
+    """
+    index = folder / INDEX
+    if not index.is_file():
+        if folder.is_dir() and any(folder.iterdir()):
+            raise ValueError(
+                f"{folder}: holds files that are no export's; give a new folder, or an empty one"
+            )
+        for name in ("page", "data"):
+            (folder / name).mkdir(parents=True, exist_ok=True)
+        _write(index, _script("alexnetExport", {"format": FORMAT}))
+    elif FORMAT.encode() not in index.read_bytes()[:200]:
+        raise ValueError(f"{index}: is no export's; give a new folder, or an empty one")
 
 
 def _jobs(scope: Scope) -> Iterator[Job]:

@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 MOST = 5_000
 """Pictures among which neighbours are sought; of more, so many spread evenly."""
 
+MOST_BYTES = 2**31
+"""Bytes of those pictures as a network takes them."""
+
 
 @dataclass(eq=False)
 class Gallery:
@@ -49,7 +52,8 @@ class Gallery:
         numbers).
 
         Raises:
-            AskError: 503 while another request looks at them; 409, they do not fit the network.
+            AskError: 503 while another request looks at them; 409, they do not fit the network;
+                422, they would need too much memory.
         """
         if not self._lock.acquire(blocking=False):
             raise AskError(503, f"the network still looks at {self.name}", "ask again")
@@ -66,8 +70,16 @@ class Gallery:
         from alexnet.images.pictures import subset
 
         channels, side, _ = examinee.module.network.picture.shape
-        border = examinee.contract.border_pixels
-        pictures = load(self.split, channels=channels, side=side + 2 * border)
+        side += 2 * examinee.contract.border_pixels
+        needed = len(self.split) * channels * side**2
+        if needed > MOST_BYTES:
+            raise AskError(
+                422,
+                f"the {len(self.split):,} pictures of {self.name} would have {needed:,} bytes at"
+                f" {side:,}×{side:,} pixels; at most {MOST_BYTES:,} are held here",
+                "look with a network that takes smaller pictures",
+            )
+        pictures = load(self.split, channels=channels, side=side)
         found = features(
             examinee.module, pictures, examinee.contract, (layer,),
             mean_image=examinee.mean_image,

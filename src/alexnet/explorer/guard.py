@@ -8,7 +8,7 @@ import hmac
 import ipaddress
 from dataclasses import dataclass
 from http.cookies import CookieError, SimpleCookie
-from urllib.parse import parse_qs, urlencode, urlsplit
+from urllib.parse import parse_qs, quote, urlencode, urlsplit
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -18,6 +18,7 @@ from alexnet.explorer.reading import json_bytes
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 COOKIE = "alexnet-explorer"
+"""What the cookie's name begins with; the port follows, since one host's ports share cookies."""
 
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; "
@@ -109,7 +110,7 @@ class Guard:
             cookies = SimpleCookie()
         brought = [
             *_query(scope).get("token", []),
-            *([cookies[COOKIE].value] if COOKIE in cookies else []),
+            *([cookies[own].value] if (own := _cookie(scope)) in cookies else []),
             headers.get("authorization", "").removeprefix("Bearer "),
         ]
         wanted = self.token.encode()
@@ -119,12 +120,12 @@ class Guard:
         """Sets the cookie, and sends on to the same address without the token."""
         rest = {k: v for k, v in _query(scope).items() if k != "token"}
         query = urlencode(rest, doseq=True)
-        # A path of its own only: //elsewhere would be another server's address.
-        path = "/" + scope["path"].lstrip("/")
-        location = urlsplit(path)._replace(scheme="", netloc="", query=query, fragment="").geturl()
-        cookie = f"{COOKIE}={self.token}; Path=/; HttpOnly; SameSite=Strict"
+        # A path of its own only: browsers take //elsewhere and /\\elsewhere for another server.
+        path = "/" + quote(scope["path"].lstrip("/\\"))
+        location = f"{path}?{query}" if query else path
+        cookie = f"{_cookie(scope)}={self.token}; Path=/; HttpOnly; SameSite=Strict"
         headers = [
-            (b"location", location.encode("ascii", errors="ignore")),
+            (b"location", location.encode("ascii")),
             (b"set-cookie", cookie.encode("ascii")),
             (b"content-length", b"0"),
         ]
@@ -134,11 +135,25 @@ class Guard:
 
 def _check_origin(headers: dict[str, str], host: str) -> None:
     origin, site = headers.get("origin"), headers.get("sec-fetch-site")
-    foreign = origin is not None and urlsplit(origin).netloc.lower() != host.lower()
+    foreign = origin is not None and _place(origin) != host.lower()
     if foreign or site not in (None, "same-origin", "none"):
         raise AskError(
             403, "a page of another origin may not ask for this", "use this server's page"
         )
+
+
+def _place(origin: str) -> str | None:
+    """Host and port of an Origin header; None where it is no address."""
+    try:
+        return urlsplit(origin).netloc.lower()
+    except ValueError:
+        return None
+
+
+def _cookie(scope: Scope) -> str:
+    """The name of this server's cookie."""
+    server = scope.get("server")
+    return f"{COOKIE}-{server[1]}" if server else COOKIE
 
 
 def _headers(scope: Scope) -> dict[str, str]:

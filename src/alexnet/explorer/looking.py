@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from alexnet.explorer.asking import AskError, Tree
-from alexnet.explorer.decoding import Decoder
+from alexnet.explorer.decoding import MOST_PIXELS, Decoder
 from alexnet.explorer.gallery import Gallery
 from alexnet.explorer.session import Dropped, Opened
 from alexnet.explorer.thumbs import grid, png, scaled
@@ -28,6 +28,9 @@ if TYPE_CHECKING:
 TOP = 5
 FITTED = 5
 """Pictures that are kept as the network takes them."""
+
+MOST_ACTIVATIONS = 2**30
+"""Bytes that all layers together may say of one picture."""
 
 
 @dataclass(eq=False)
@@ -225,6 +228,7 @@ class Looker:
     def _pixels(self, picture: Dropped) -> np.ndarray:
         checkpoint = self.opened.checkpoint
         assert checkpoint is not None, "only checkpoints are shown pictures"
+        self._refuse_large(checkpoint.contract.border_pixels)
         channels, side, _ = self.network.picture.shape
         key = str(picture.path)
         if key not in self._fitted:
@@ -236,6 +240,20 @@ class Looker:
             while len(self._fitted) > FITTED:
                 self._fitted.popitem(last=False)
         return self._fitted[key]
+
+    def _refuse_large(self, border: int) -> None:
+        """Raises AskError where the network asks for more memory than a stranger's file may."""
+        name, side = self.network.name, self.network.picture.shape[1] + 2 * border
+        if side * side > MOST_PIXELS:
+            said = f"takes pictures of {side:,}×{side:,} pixels; at most {MOST_PIXELS:,} are shown"
+            raise AskError(422, f"network '{name}' {said} to it here", SMALLER)
+        needed = ledger(self.network).total.activation_bytes
+        if needed > MOST_ACTIVATIONS:
+            said = f"says {needed:,} bytes of a picture; at most {MOST_ACTIVATIONS:,} are kept here"
+            raise AskError(422, f"network '{name}' {said}", SMALLER)
+
+
+SMALLER = "look with a network of smaller layers"
 
 
 # --- networks -------------------------------------------------------------------------------------

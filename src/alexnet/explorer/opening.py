@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 MOST_TEXT = 16 * 2**20
 """Bytes of a description or a definition."""
 
+LONGEST_NAME = 200
+"""Bytes of a file's name in the server's own folder; file systems take 255."""
+
 MOST_FILES = 8
 """Files dropped together."""
 
@@ -34,11 +37,19 @@ def safe_name(name: str, taken: Sequence[str] = ()) -> str:
     hidden names, of ordinary length.
     """
     last = PurePosixPath(name.replace("\\", "/")).name
-    kept = "".join(c if c.isalnum() or c in "._-+" else "_" for c in last).lstrip(".")[-100:]
-    kept = kept or "file"
+    kept = "".join(c if c.isalnum() or c in "._-+" else "_" for c in last).lstrip(".")
+    kept = _short(kept) or "file"
     while kept in taken:
         kept = f"_{kept}"
     return kept
+
+
+def _short(name: str) -> str:
+    """The name with its suffix in at most LONGEST_NAME bytes of UTF-8."""
+    path = PurePosixPath(name)
+    suffix = path.suffix if len(path.suffix.encode()) < LONGEST_NAME else ""
+    stem = name.removesuffix(suffix).encode()[: LONGEST_NAME - len(suffix.encode())]
+    return stem.decode("utf-8", errors="ignore") + suffix
 
 
 def open_files(paths: Sequence[Path], *, network: str = "", side: int | None = None) -> Opened:

@@ -5,8 +5,9 @@ of runs that go on. It writes nothing and reads no checkpoint.
 from __future__ import annotations
 
 import json
+import math
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -47,14 +48,15 @@ class Runs:
     def all(self) -> dict[str, Path]:
         """Every run folder by its name, found anew each time."""
         found: dict[str, Path] = {}
-        if self.single is not None:
-            found[self.single.name or "run"] = self.single
         if self.folder is not None:
-            for path in _run_folders(self.folder, DEPTH):
-                name = path.relative_to(self.folder).as_posix()
-                found[self.folder.resolve().name if name == "." else name] = path
+            own = self.folder.resolve()
+            for path in _run_folders(own, DEPTH):
+                name = path.relative_to(own).as_posix()
+                found[own.name if name == "." else name] = path
                 if len(found) >= MOST_RUNS:
                     break
+        if self.single is not None and (single := self.single.resolve()) not in found.values():
+            found[_free(single, found)] = single
         return found
 
     def list_tree(self) -> Tree:
@@ -103,6 +105,18 @@ class Runs:
         if after == 0:
             tree["recipe"] = _json(path / "recipe.json")
         return tree
+
+
+def _free(path: Path, taken: Mapping[str, Path]) -> str:
+    """A run's name, with that of the folder that it lies in where the name is taken."""
+    name = path.name or "run"
+    for folder in path.parents:
+        if name not in taken:
+            return name
+        name = f"{folder.name}/{name}".lstrip("/")
+    while name in taken:
+        name = f"{name}-"
+    return name
 
 
 def _series(key: str, kind: str, title: str, unit: str, group: str) -> Tree:
@@ -164,9 +178,19 @@ def _modified(path: Path) -> float | None:
 
 def _json(path: Path) -> object:
     try:
-        return json.loads(path.read_bytes(), parse_constant=lambda _: None)
+        return _parsed(path.read_bytes())
     except (OSError, ValueError, RecursionError):
         return None
+
+
+def _parsed(data: bytes) -> object:
+    """JSON whose numbers an answer can carry: what is not finite, as 1e999, is None."""
+    return json.loads(data, parse_constant=lambda _: None, parse_float=_finite)
+
+
+def _finite(text: str) -> float | None:
+    value = float(text)
+    return value if math.isfinite(value) else None
 
 
 def _rows(path: Path) -> Iterator[Tree]:
@@ -177,7 +201,7 @@ def _rows(path: Path) -> Iterator[Tree]:
         return
     for line in data[: data.rfind(b"\n") + 1].splitlines():
         try:
-            row = json.loads(line, parse_constant=lambda _: None)
+            row = _parsed(line)
         except (ValueError, RecursionError):
             continue
         if isinstance(row, dict):

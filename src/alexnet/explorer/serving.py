@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import ipaddress
 import secrets
 import socket
@@ -76,9 +77,11 @@ def place(host: str, port: int) -> Place:
         listening.bind((host, port))
     except (OSError, OverflowError) as error:
         listening.close()
-        said = getattr(error, "strerror", None) or str(error)
+        said = (getattr(error, "strerror", None) or str(error)).lower()
+        taken = getattr(error, "errno", None) in (errno.EADDRINUSE, errno.EACCES)
+        advice = "--port for a free one" if taken else "--host to serve on this machine alone"
         raise ServeError(
-            f"{host}:{port}: cannot be served on ({said.lower()}); leave out --port for a free one"
+            f"{host}:{port}: cannot be served on ({said}); leave out {advice}"
         ) from None
     listening.listen(2048)
     return Place(listening, host, token)

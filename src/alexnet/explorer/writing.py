@@ -16,6 +16,7 @@ from pathlib import Path
 from alexnet.explorer.asking import AskError, Tree
 from alexnet.explorer.session import Opened
 from alexnet.network.codec import to_json
+from alexnet.network.ledger import ledger
 from alexnet.network.spec import Network
 
 JSON, CFG, PROTOTXT, CAFFEMODEL = ".json", ".cfg", ".prototxt", ".caffemodel"
@@ -26,6 +27,12 @@ DEFINITIONS: dict[str, tuple[str, str]] = {
     PROTOTXT: ("Caffe definition", "The net for TRAIN and TEST, without its weights."),
 }
 """What a network without weights can be written as: name and sentence."""
+
+
+MOST_PARAMETERS = 2**28
+"""Parameters of a network without weights that is written as a definition of Caffe, whose writer
+holds them all, as zeros.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +80,8 @@ def parcel(opened: Opened, suffix: str, folder: Path) -> Parcel:
         folder: an empty one, to write in; it is removed.
 
     Raises:
-        AskError: 400 no such format, 409 it needs weights, 422 it cannot hold the network.
+        AskError: 400 no such format, 409 it needs weights, 413 too large for this machine, 422 it
+            cannot hold the network.
     """
     known = {str(tree["format"]): tree for tree in writable()}
     if suffix not in known:
@@ -89,6 +97,8 @@ def parcel(opened: Opened, suffix: str, folder: Path) -> Parcel:
         raise AskError(422, said, "another format may hold it", field="format") from None
     except OSError as error:
         raise AskError(503, f"cannot be written ({error.strerror or error})") from None
+    except MemoryError:
+        raise AskError(413, "needs more memory than there is") from None
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
@@ -131,13 +141,23 @@ def _one(files: Sequence[Path], stem: str, notes: tuple[str, ...]) -> Parcel:
 
 
 def _placeholder(network: Network):  # noqa: ANN202
-    """A checkpoint of zeros, for a definition that its writer makes of checkpoints alone."""
+    """A checkpoint of zeros, for a definition that its writer makes of checkpoints alone.
+
+    Raises:
+        ValueError: it has more than MOST_PARAMETERS.
+    """
     import numpy as np
 
     from alexnet.formats import Checkpoint
     from alexnet.network.arithmetic import network_parameters
     from alexnet.network.contract import InputContract
 
+    count = ledger(network).total.parameters
+    if count > MOST_PARAMETERS:
+        raise ValueError(
+            f"network '{network.name}' has {count:,} parameters; a definition of Caffe is written"
+            f" here of at most {MOST_PARAMETERS:,}"
+        )
     zero = np.zeros((), np.float32)
     arrays = {p.name: np.broadcast_to(zero, p.shape) for p in network_parameters(network)}
     order = "grey" if network.picture.shape[0] == 1 else "RGB"

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
@@ -114,10 +114,18 @@ class Network:
         return tuple(sorted({x.tower for x in self.layers if x.tower is not None}))
 
 
-def nearest(name: str, known: list[str]) -> str:
-    """'; did you mean …?' where a known name is near, else the whole list of what there is."""
+def nearest(name: str, known: list[str], listed: Iterable[str] | None = None) -> str:
+    """'; did you mean …?' where a known name is near, else the whole list of what there is.
+
+    Args:
+        name: what is not known.
+        known: what is.
+        listed: what is listed, where that is less than what is known.
+    """
     close = difflib.get_close_matches(name, known, n=1)
-    return f"; did you mean '{close[0]}'?" if close else f"; there are: {', '.join(known)}"
+    if close:
+        return f"; did you mean '{close[0]}'?"
+    return f"; there are: {', '.join(known if listed is None else listed)}"
 
 
 def _check_names(layer: Layer, earlier: Mapping[str, Placed]) -> None:

@@ -12,6 +12,15 @@ Explorer.views.runs = {
     let timer = 0;
     let following = { name: null };
 
+    function caption(folder) {
+      return folder ? `Run folders in ${folder}` : "The run that was opened";
+    }
+
+    /* A folder does not tell whether somebody still teaches. */
+    function state(run) {
+      return run.finished ? "finished" : "not finished";
+    }
+
     function stop() {
       clearTimeout(timer);
       following = { name: null };
@@ -24,12 +33,12 @@ Explorer.views.runs = {
         refill(list, make("p.needs", {}, Explorer.spoken(told.sentence)));
         return [];
       }
-      refill(list, Explorer.scroller("Runs", Explorer.table(`Run folders in ${told.folder}`, ["run",
+      refill(list, Explorer.scroller("Runs", Explorer.table(caption(told.folder), ["run",
         "network", "epochs", "precision", "state"], told.runs.map((run) => [
         make("a", { href: address.write("runs", run.name.split("/")) }, run.name),
         run.network || "",
-        run.error ? "" : `${run.epochs} of ${run.planned_epochs}`, run.precision || "",
-        run.error ? make("span.marked", {}, run.error) : run.finished ? "finished" : "learning"]),
+        run.error ? "" : `${run.epochs} of ${run.planned_epochs ?? "?"}`, run.precision || "",
+        run.error ? make("span.marked", {}, run.error) : state(run)]),
       (index) => ({ class: told.runs[index].name === chosen ? "chosen" : "" }))));
       return told.runs;
     }
@@ -56,7 +65,7 @@ Explorer.views.runs = {
     function draw(told, rows) {
       const groups = [...new Set(told.series.map((one) => one.group))];
       refill(curves, make("h2", {}, told.name, " ", make("span.quiet.small", {},
-        `${told.network}; ${told.finished ? "finished" : "learning"}`)),
+        [told.network, state(told)].filter(Boolean).join("; "))),
       make("div.columns", {}, groups.map((group) => {
         const series = told.series.filter((one) => one.group === group);
         return plot.draw({ title: group, x: series[0].x, y: series[0].unit, from: 0,

@@ -53,9 +53,9 @@ def get_network(name: str) -> Network:
     """The catalog network called `name`.
 
     Raises:
-        ValueError: no such name; the message gives the nearest, or all of them.
+        ValueError: no such name; the message gives the nearest, or all of NETWORKS.
     """
     known = NETWORKS | HEIRS
     if name not in known:
-        raise ValueError(f"no network is called '{name}'{nearest(name, list(known))}")
+        raise ValueError(f"no network is called '{name}'{nearest(name, list(known), NETWORKS)}")
     return known[name]()
