@@ -700,3 +700,19 @@ def test_integers_and_second_inputs_are_refused(tmp_path: Path) -> None:
 def test_operators_of_other_makers_are_refused(tmp_path: Path) -> None:
     model = model_of([node("Relu", "x", "y", domain="com.microsoft")])
     assert "is an operator of 'com.microsoft'; only the standard ones" in refused(tmp_path, model)
+
+
+@pytest.mark.parametrize("operator", ["Add", "Sub", "Mul", "Div", "Neg"])
+def test_bytes_are_moved_about_and_not_computed_with(operator: str, tmp_path: Path) -> None:
+    """A graph's 3 − 100 is 159 where both are bytes: no real arithmetic says so."""
+    inputs = "p" if operator == "Neg" else "p hundred"
+    constants = {"hundred": np.uint8([100]), "w": random(4, 3, 3, 3), "m": np.float32([100])}
+    moved = node("Transpose", "x", "p", perm=[0, 3, 1, 2])
+    rest = [node("Cast", "s", "f", to=1), node("Conv", "f w", "y")]
+    bytes_in: dict[str, object] = {"kind": onnx.TensorProto.UINT8, "shape": ("N", 12, 12, 3)}
+    model = model_of([moved, node(operator, inputs, "s"), *rest], constants, **bytes_in)
+    said = f"node 's' ({operator}): computes with bytes; they must be cast to real numbers first"
+    assert refused(tmp_path, model) == said
+    cast = [moved, node("Cast", "p", "f", to=1), node("Sub", "f m", "s"), node("Conv", "s w", "y")]
+    found = read(laid(tmp_path, model_of(cast, constants, **bytes_in)))
+    assert found.contract.mean == (100.0, 100.0, 100.0)

@@ -52,7 +52,12 @@ def add_picture(build: Build) -> None:
     prepared = Prepared((1.0,) * channels, (0.0,) * channels, order=tuple(range(channels)))
     view = (*shape[1:], channels) if last else shape
     build.values[entry.name] = Value(
-        layer=layer.name, shape=shape, view=view, last=last, prepared=prepared
+        layer=layer.name,
+        shape=shape,
+        view=view,
+        last=last,
+        prepared=prepared,
+        of_bytes=entry.type == BYTES,
     )
 
 

@@ -74,6 +74,12 @@ OPERATORS: dict[str, Rule] = {
 }
 """Every operator that is read over a picture's values, beside sums and products."""
 
+MOVING = frozenset(
+    {"Cast", "Identity", "Flatten", "Reshape", "Squeeze", "Unsqueeze", "Transpose", "Pad", "Slice"}
+    | {"Split", "Gather", "Shape"}
+)
+"""Those that compute nothing, so that bytes may be what they read."""
+
 ARITHMETIC: dict[str, Rule] = {
     "Add": read_units.summed,
     "Sub": read_units.summed,
@@ -156,6 +162,10 @@ def _needed(model: Model, patterns: dict[str, Pattern]) -> list[Node]:
 
 def _read(node: Node, patterns: dict[str, Pattern], build: Build) -> None:
     pattern = _pattern(node, patterns)
+    read = [build.values.get(name) for name in _reads(node, patterns)]
+    bytes_read = any(isinstance(value, Value) and value.of_bytes for value in read)
+    if bytes_read and (pattern is not None or node.operator not in MOVING):
+        raise build.error(node, "computes with bytes; they must be cast to real numbers first")
     if pattern is not None:
         add_pattern(pattern, build)
         return
