@@ -128,6 +128,12 @@ def _plain(proto: ModelProto, found: Description, path: Path) -> Model:
     )
 
 
+def nodes_of(protos: Iterable[NodeProto]) -> tuple[Node, ...]:
+    """Nodes as they are read from a file, of a model that is being written."""
+    path = Path()
+    return tuple(_node(each, lambda t, name: tensor_of(t, name, [], path), path) for each in protos)
+
+
 def _text(value: object) -> str:
     """A text; the library gives bytes for one that is none."""
     if not isinstance(value, str):

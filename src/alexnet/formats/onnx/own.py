@@ -4,14 +4,16 @@ notes, as JSON in its metadata. By it the same checkpoint is read back.
 
 from __future__ import annotations
 
+import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, cast
 
 import numpy as np
 
 from alexnet.formats.checkpoint import Array, Checkpoint, Described, FormatError
-from alexnet.formats.onnx.model import Model
+from alexnet.formats.onnx.model import Model, Node
+from alexnet.formats.onnx.tensors import Numbers, Tensor, given
 from alexnet.formats.onnx.write_pictures import MEAN_IMAGE
 from alexnet.network.arithmetic import network_parameters
 from alexnet.network.codec import CodecError, decode, encode, from_json, to_json
@@ -32,8 +34,13 @@ PIXEL_FORMATS: dict[str, ChannelOrder] = {"Gray8": "grey", "Rgb8": "RGB", "Bgr8"
 PIXEL_RANGES = {"NominalRange_0_255": 255.0, "Normalized_0_1": 1.0}
 
 
-def metadata_of(checkpoint: Checkpoint, *, prepared: bool) -> dict[str, str]:
-    """What is written; where the graph prepares its pictures, they are plain bytes."""
+CHANGED = "the graph is not the one that alexnet wrote with this metadata; its operators are read"
+
+
+def metadata_of(checkpoint: Checkpoint, graph: str, *, prepared: bool) -> dict[str, str]:
+    """What is written beside the graph of that digest; where it prepares its pictures, they are
+    plain bytes.
+    """
     order = checkpoint.contract.channel_order
     if prepared and order == "BGR":
         order = "RGB"
@@ -42,6 +49,7 @@ def metadata_of(checkpoint: Checkpoint, *, prepared: bool) -> dict[str, str]:
         PIXEL_FORMAT: said,
         **({PIXEL_RANGE: "NominalRange_0_255"} if prepared else {}),
         f"{KEY}format": MARK,
+        f"{KEY}graph": graph,
         f"{KEY}network": to_json(checkpoint.network),
         f"{KEY}contract": json.dumps(encode(checkpoint.contract)),
         f"{KEY}classes": json.dumps(checkpoint.classes, ensure_ascii=False),
@@ -49,9 +57,49 @@ def metadata_of(checkpoint: Checkpoint, *, prepared: bool) -> dict[str, str]:
     }
 
 
-def is_own(model: Model) -> bool:
-    """Whether the model was written here."""
+def says_own(model: Model) -> bool:
+    """Whether the model was written here, whatever was done to it since."""
     return model.metadata.get(f"{KEY}format") == MARK
+
+
+def is_own(model: Model) -> bool:
+    """Whether the model was written here and its graph is still the same; then its metadata holds.
+
+    Weights may be others: they are read from where the graph has them.
+    """
+    if not says_own(model):
+        return False
+    constants = {name: each.load() for name, each in model.constants.items() if _is_fixed(name)}
+    return model.metadata.get(f"{KEY}graph") == digest(model.nodes, model.outputs, constants)
+
+
+def digest(nodes: Iterable[Node], outputs: Iterable[str], constants: Mapping[str, Numbers]) -> str:
+    """SHA-256 of what a graph computes but for what it has learned: operators, what they read, make
+    and are set to, the graph's outputs, and its own constants.
+    """
+    found = hashlib.sha256()
+    for node in nodes:
+        settings = [(name, _plain(each)) for name, each in sorted(node.attributes.items())]
+        found.update(repr((node.operator, node.inputs, node.outputs, settings)).encode())
+    found.update(repr(tuple(outputs)).encode())
+    for name, array in sorted(constants.items()):
+        if _is_fixed(name):
+            found.update(repr((name, _plain(given(name, array)))).encode())
+    return found.hexdigest()
+
+
+def _is_fixed(name: str) -> bool:
+    """Whether a constant is the graph's own; names of what is learned have no colon."""
+    return ":" in name and name != MEAN_IMAGE
+
+
+def _plain(value: object) -> object:
+    """A setting as a value that looks the same wherever it was read."""
+    if not isinstance(value, Tensor):
+        return value
+    numbers = value.load()
+    little = np.ascontiguousarray(numbers, numbers.dtype.newbyteorder("<"))
+    return str(value.dtype), value.shape, hashlib.sha256(little.tobytes()).hexdigest()
 
 
 def described(model: Model) -> Described:
