@@ -12,6 +12,7 @@ from typing import Any, cast
 import numpy as np
 
 from alexnet.formats.checkpoint import Array, Checkpoint, Described, FormatError
+from alexnet.formats.onnx.loading import load_each
 from alexnet.formats.onnx.model import Model, Node
 from alexnet.formats.onnx.tensors import Numbers, Tensor, given
 from alexnet.formats.onnx.write_pictures import MEAN_IMAGE
@@ -118,9 +119,10 @@ def checkpoint_of(model: Model) -> Checkpoint:
         FormatError: the metadata and the initializers do not make one.
     """
     network = _network(model)
-    arrays = {
-        parameter.name: numbers(model, parameter.name) for parameter in network_parameters(network)
+    wanted = {
+        parameter.name: learned(model, parameter.name) for parameter in network_parameters(network)
     }
+    arrays = load_each(wanted, model.path)
     notes = cast("tuple[str, ...]", _entry(model, "notes", tuple[str, ...]))
     try:
         contract = cast("InputContract", _entry(model, "contract", InputContract))
@@ -130,7 +132,9 @@ def checkpoint_of(model: Model) -> Checkpoint:
             contract=contract,
             classes=_entry(model, "classes", tuple[str, ...]),
             notes=(*notes, *(note for note in not_finite(arrays) if note not in notes)),
-            mean_image=numbers(model, MEAN_IMAGE) if contract.mean_image else None,
+            mean_image=(
+                cast("Array", learned(model, MEAN_IMAGE).load()) if contract.mean_image else None
+            ),
         )
     except (FormatError, ContractError) as error:
         text = str(error)
@@ -138,12 +142,12 @@ def checkpoint_of(model: Model) -> Checkpoint:
         raise FormatError(text if text.startswith(prefix) else prefix + text) from None
 
 
-def numbers(model: Model, name: str) -> Array:
-    """An initializer's numbers."""
+def learned(model: Model, name: str) -> Tensor:
+    """An initializer that must be there."""
     tensor = model.constants.get(name)
     if tensor is None:
         raise FormatError(f"{model.path}: lacks the initializer '{name}' of its own network")
-    return cast("Array", tensor.load())
+    return tensor
 
 
 def not_finite(arrays: Mapping[str, Array]) -> list[str]:
