@@ -341,6 +341,24 @@ def test_one_place_that_many_tensors_name_is_loaded_once(tmp_path: Path) -> None
     assert any(note.startswith("38 arrays are those of other layers too") for note in found.notes)
 
 
+def test_one_place_that_many_constants_name_is_compared_once(tmp_path: Path) -> None:
+    """Of a model that says it is ours, whose own constants are compared before it is believed."""
+    path = naming_often(tmp_path)
+    found = loaded(path)
+    for tensor in found.graph.initializer[-38:]:
+        tensor.name += ":fixed"
+    for each in found.graph.node:
+        each.input[:] = [f"{x}:fixed" if x.startswith("w") and x not in ("w0", "w1") else x
+                         for x in each.input]  # fmt: skip
+    helper.set_model_props(found, {"alexnet.format": "alexnet-onnx/1", "alexnet.graph": ""})
+    tracemalloc.start()
+    began = time.process_time()
+    assert "the graph is not the one" in read(laid(tmp_path, found)).notes[0]
+    spent, (_, peak) = time.process_time() - began, tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 2**26 and spent < 1
+
+
 def test_places_that_overlap_are_refused(tmp_path: Path) -> None:
     said = refused(naming_often(tmp_path, shift=4))
     assert said == "has tensors that overlap in w.bin, at byte 8; they must be apart, or the same"

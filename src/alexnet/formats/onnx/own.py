@@ -14,7 +14,7 @@ import numpy as np
 from alexnet.formats.checkpoint import Array, Checkpoint, Described, FormatError
 from alexnet.formats.onnx.loading import load_each
 from alexnet.formats.onnx.model import Model, Node
-from alexnet.formats.onnx.tensors import Numbers, Tensor, given
+from alexnet.formats.onnx.tensors import Tensor
 from alexnet.formats.onnx.write_pictures import MEAN_IMAGE
 from alexnet.network.arithmetic import network_parameters
 from alexnet.network.codec import CodecError, decode, encode, from_json, to_json
@@ -70,22 +70,21 @@ def is_own(model: Model) -> bool:
     """
     if not says_own(model):
         return False
-    constants = {name: each.load() for name, each in model.constants.items() if _is_fixed(name)}
-    return model.metadata.get(f"{KEY}graph") == digest(model.nodes, model.outputs, constants)
+    return model.metadata.get(f"{KEY}graph") == digest(model.nodes, model.outputs, model.constants)
 
 
-def digest(nodes: Iterable[Node], outputs: Iterable[str], constants: Mapping[str, Numbers]) -> str:
+def digest(nodes: Iterable[Node], outputs: Iterable[str], constants: Mapping[str, Tensor]) -> str:
     """SHA-256 of what a graph computes but for what it has learned: operators, what they read, make
     and are set to, the graph's outputs, and its own constants.
     """
-    found = hashlib.sha256()
+    found, known = hashlib.sha256(), dict[object, str]()
     for node in nodes:
-        settings = [(name, _plain(each)) for name, each in sorted(node.attributes.items())]
+        settings = [(name, _plain(each, known)) for name, each in sorted(node.attributes.items())]
         found.update(repr((node.operator, node.inputs, node.outputs, settings)).encode())
     found.update(repr(tuple(outputs)).encode())
-    for name, array in sorted(constants.items()):
+    for name, tensor in sorted(constants.items()):
         if _is_fixed(name):
-            found.update(repr((name, _plain(given(name, array)))).encode())
+            found.update(repr((name, _plain(tensor, known))).encode())
     return found.hexdigest()
 
 
@@ -94,13 +93,18 @@ def _is_fixed(name: str) -> bool:
     return ":" in name and name != MEAN_IMAGE
 
 
-def _plain(value: object) -> object:
-    """A setting as a value that looks the same wherever it was read."""
+def _plain(value: object, known: dict[object, str]) -> object:
+    """A setting as a value that looks the same wherever it was read; `known` are the digests of
+    numbers so far, by where they lie, so that none is read often.
+    """
     if not isinstance(value, Tensor):
         return value
-    numbers = value.load()
-    little = np.ascontiguousarray(numbers, numbers.dtype.newbyteorder("<"))
-    return str(value.dtype), value.shape, hashlib.sha256(little.tobytes()).hexdigest()
+    place = (value.origin, value.dtype, value.shape)
+    if place not in known:
+        numbers = value.load()
+        little = np.ascontiguousarray(numbers, numbers.dtype.newbyteorder("<"))
+        known[place] = hashlib.sha256(little.reshape(-1).view(np.uint8).data).hexdigest()
+    return str(value.dtype), value.shape, known[place]
 
 
 def described(model: Model) -> Described:
