@@ -29,7 +29,9 @@ from alexnet.formats import (
     write,
 )
 from alexnet.network.catalog import HEIRS, NETWORKS, get_network
+from alexnet.network.contract import InputContract
 from alexnet.network.ledger import ledger
+from alexnet.numpy_net.run import initial_arrays
 from reduced import reduced
 
 ROOT = Path(__file__).parent.parent
@@ -95,6 +97,28 @@ def test_a_network_comes_back_with_its_outputs_or_is_refused(
     assert found.difference <= ROUNDED
     if word in ("all", "arrays"):
         assert found.difference == 0
+
+
+@pytest.mark.parametrize(
+    "known", [known for known in WRITTEN if known.name != "torchvision"], ids=lambda x: x.name
+)
+def test_what_was_read_stays_when_its_file_is_written_over(known: Format, tmp_path: Path) -> None:
+    """A checkpoint that looked into its file would change with it, or end the process."""
+    network = reduced("cifar_relu")
+    arrays = {name: array.astype("f4") for name, array in initial_arrays(network, 3).items()}
+    order = "BGR" if known.name == "Caffe model" else "RGB"
+    contract = InputContract(channel_order=order, pixel_maximum=255.0)
+    path = tmp_path / f"a{next(iter(known.suffixes), '')}"
+    known.write(Checkpoint(network=network, arrays=arrays, contract=contract), path)
+    found = known.read(path, Beside(network=network if known.name in ("npy", "npz") else None))
+    kept = {name: array.copy() for name, array in found.arrays.items()}
+    for file in [path] if path.is_file() else list(path.iterdir()):
+        with file.open("r+b") as opened:
+            opened.write(b"\xff" * file.stat().st_size)
+            opened.flush()
+            assert all(np.array_equal(kept[name], array) for name, array in found.arrays.items())
+            opened.truncate(0)
+    assert all(np.array_equal(kept[name], array) for name, array in found.arrays.items())
 
 
 @pytest.mark.parametrize("known", WRITTEN, ids=IDS)

@@ -133,11 +133,15 @@ def test_a_mean_image_is_taken_from_beside_the_model_and_from_nowhere_else(tmp_p
     assert np.array_equal(found.mean_image, image)
 
 
-def test_a_mean_image_that_does_not_fit_is_told(tmp_path: Path) -> None:
-    write_mean(np.zeros((3, 4, 4), np.float32), tmp_path / "mean.binaryproto")
+@pytest.mark.parametrize("shape", [(3, 4, 4), (3, 8, 4), (3, 4, 8), (1, 6, 6)])
+def test_a_mean_image_that_does_not_fit_is_told(
+    shape: tuple[int, int, int], tmp_path: Path
+) -> None:
+    write_mean(np.zeros(shape, np.float32), tmp_path / "mean.binaryproto")
     found = opened(tmp_path, 'mean_file: "mean.binaryproto"')
+    said = "×".join(map(str, shape))
     assert (
-        "the mean image is 3×4×4 and the network's pictures are 3×6×6; nothing is subtracted"
+        f"the mean image is {said} and the network's pictures are 3×6×6; nothing is subtracted"
     ) in found.notes
 
 

@@ -275,3 +275,38 @@ def test_a_mean_image_keeps_its_name_beside_the_model(tmp_path: Path) -> None:
     (tmp_path / "a_mean.binaryproto").unlink()
     notes = formats.read(tmp_path / "a.caffemodel").notes
     assert any("a_mean.binaryproto does not lie beside" in note for note in notes)
+
+
+def test_files_of_a_person_beside_the_model_are_not_written_over(tmp_path: Path) -> None:
+    path, mean = tmp_path / "net.caffemodel", tmp_path / "net_mean.binaryproto"
+    definition = tmp_path / "net.prototxt"
+    network = whole_pictures("tiny")
+    image = np.zeros(network.picture.shape, np.float32)
+    contract = InputContract(channel_order="grey", pixel_maximum=255.0, mean_image=True)
+    found = checkpoint(network, contract=contract, mean_image=image)
+    for other in (definition, mean):
+        other.write_text("name: 'mine'")
+        with pytest.raises(FormatError) as raised:
+            formats.write(found, path)
+        assert str(raised.value).startswith(f"{other}: would be written over with what belongs to ")
+        assert other.read_text() == "name: 'mine'" and not path.exists()
+        other.unlink()
+    for _ in range(2):  # those of before are ours
+        formats.write(found, path)
+    mean.unlink()
+    formats.write(checkpoint(network), path)
+    mean.write_text("mine")
+    with pytest.raises(FormatError, match=r"net_mean.binaryproto: would be written over"):
+        formats.write(found, path)
+    assert mean.read_text() == "mine"
+
+
+def test_numbers_that_float32_does_not_reach_are_refused(tmp_path: Path) -> None:
+    network = whole_pictures("tiny")
+    arrays = {name: array.astype(np.float64) for name, array in drawn(network).items()}
+    name = list(arrays)[-1]
+    arrays[name].reshape(-1)[1] = -1e39
+    with pytest.raises(FormatError) as raised:
+        formats.write(checkpoint(network, arrays=arrays), tmp_path / "net.caffemodel")
+    assert f"array '{name}' holds -1e+39, and the file's numbers are float32" in str(raised.value)
+    assert not list(tmp_path.iterdir())

@@ -138,6 +138,44 @@ def test_a_failure_leaves_the_old_folder(tmp_path: Path, monkeypatch: pytest.Mon
     assert [path.name for path in tmp_path.iterdir()] == ["net"]
 
 
+class Killed(BaseException):
+    """What no handler catches."""
+
+
+@pytest.mark.parametrize("moved", range(len(FILES)))
+def test_a_folder_keeps_its_name_and_whole_files_wherever_it_is_interrupted(
+    moved: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder, left = tmp_path / "net", [moved]
+    newer = {name: array + 1 for name, array in arrays().items()}
+    write_hub(checkpoint(), folder)
+    move, rename = Path.replace, Path.rename
+
+    def interrupted(source: Path, to: Path) -> Path:
+        if folder in (source, to, to.parent):
+            if not left[0]:
+                raise Killed
+            left[0] -= 1
+        return (rename if source.is_dir() else move)(source, to)
+
+    monkeypatch.setattr(Path, "replace", interrupted)
+    monkeypatch.setattr(Path, "rename", interrupted)
+    with pytest.raises(Killed):
+        write_hub(replace(checkpoint(), arrays=newer), folder)
+    monkeypatch.undo()
+    found = read(folder)
+    kept = newer if moved else arrays()
+    assert all(np.array_equal(array, kept[name]) for name, array in found.arrays.items())
+    write_hub(replace(checkpoint(), notes=("newer",)), folder)
+    assert read(folder).notes == ("newer",)
+
+
+def test_an_empty_folder_is_taken(tmp_path: Path) -> None:
+    (tmp_path / "net").mkdir()
+    write_hub(checkpoint(), tmp_path / "net")
+    assert same(read(tmp_path / "net"), checkpoint())
+
+
 @pytest.mark.parametrize(
     ("change", "why"),
     [

@@ -306,6 +306,69 @@ def test_places_beyond_the_file_are_refused(more: dict[str, str], tmp_path: Path
     assert refused(path).startswith("tensor 'w' ")
 
 
+def naming_often(folder: Path, *, shift: int = 0, own_form: bool = False) -> Path:
+    """Forty layers of 16 MiB, all of one place in a file of 17."""
+    side, nodes, constants = 2048, [node("GlobalAveragePool", "x", "p")], dict[str, np.ndarray]()
+    nodes.append(node("Flatten", "p", "v0"))
+    constants["scale"] = np.float32([2])
+    for i in range(40):
+        nodes.append(node("MatMul", f"v{i} w{i}", f"v{i + 1}"))
+        if own_form:
+            constants[f"b{i}"] = np.full(side, 1 + i, np.float32)
+            nodes[-1] = node("MatMul", f"v{i} w{i}", f"m{i}")
+            nodes.append(node("BatchNormalization", f"m{i} b{i} zeros zeros ones", f"v{i + 1}"))
+    constants |= {"zeros": np.zeros(side, np.float32), "ones": np.ones(side, np.float32)}
+    found = model_of(nodes, constants, shape=("N", 3, 2, 2))
+    first = numpy_helper.from_array(random(3, side), "w0")
+    found.graph.initializer.append(first)
+    for i in range(1, 40):
+        tensor = onnx.TensorProto(name=f"w{i}", dims=[side, side], data_type=1, data_location=1)
+        for key, value in {"location": "w.bin", "offset": i * shift, "length": 4 * side**2}.items():
+            tensor.external_data.add(key=key, value=str(value))
+        found.graph.initializer.append(tensor)
+    with (folder / "w.bin").open("wb") as file:
+        file.truncate(17 * 2**20)
+    return laid(folder, found)
+
+
+def test_one_place_that_many_tensors_name_is_loaded_once(tmp_path: Path) -> None:
+    path = naming_often(tmp_path)
+    tracemalloc.start()
+    found = read(path)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert len(found.arrays) == 40 and peak < 2**26
+    assert any(note.startswith("38 arrays are those of other layers too") for note in found.notes)
+
+
+def test_one_place_that_many_constants_name_is_compared_once(tmp_path: Path) -> None:
+    """Of a model that says it is ours, whose own constants are compared before it is believed."""
+    path = naming_often(tmp_path)
+    found = loaded(path)
+    for tensor in found.graph.initializer[-38:]:
+        tensor.name += ":fixed"
+    for each in found.graph.node:
+        each.input[:] = [f"{x}:fixed" if x.startswith("w") and x not in ("w0", "w1") else x
+                         for x in each.input]  # fmt: skip
+    helper.set_model_props(found, {"alexnet.format": "alexnet-onnx/1", "alexnet.graph": ""})
+    tracemalloc.start()
+    began = time.process_time()
+    assert "the graph is not the one" in read(laid(tmp_path, found)).notes[0]
+    spent, (_, peak) = time.process_time() - began, tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 2**26 and spent < 1
+
+
+def test_places_that_overlap_are_refused(tmp_path: Path) -> None:
+    said = refused(naming_often(tmp_path, shift=4))
+    assert said == "has tensors that overlap in w.bin, at byte 8; they must be apart, or the same"
+
+
+def test_one_place_in_many_forms_is_refused(tmp_path: Path) -> None:
+    said = refused(naming_often(tmp_path, own_form=True))
+    assert "bytes of weights out of" in said and "the same ones in many forms" in said
+
+
 def test_weights_that_were_cut_short_meanwhile_are_refused(tmp_path: Path) -> None:
     write_model(drawn(reduced("tiny")), tmp_path / "a.onnx", external_data=True)
     data = tmp_path / "a.onnx.data"

@@ -16,7 +16,7 @@ from alexnet.formats.onnx import FORMAT, describe, read, recognise, write, write
 from alexnet.network.catalog import NETWORKS
 from alexnet.network.layers import Activation, Dropout, Input, Loss
 from every_kind import every_kind
-from formats.onnx_made import close, drawn, our_output, pictures
+from formats.onnx_made import close, drawn, our_output, pictures, theirs
 from formats.small import checkpoint as small
 from reduced import reduced
 
@@ -129,6 +129,56 @@ def test_a_preparation_inside_the_graph_is_read_as_the_contract(
         )
     inputs = pictures(checkpoint.network)
     close(our_output(found, inputs), our_output(checkpoint, inputs), 1e-6)
+
+
+def edited(path: Path, change: str) -> Path:
+    """The model as a graph editor leaves it: changed, with the metadata that it had."""
+    model = onnx.load(str(path))
+    nodes, constants = model.graph.node, model.graph.initializer
+    match change:
+        case "operator":
+            next(each for each in nodes if each.op_type == "Relu").op_type = "Sigmoid"
+        case "attribute":
+            norm = next(each for each in nodes if each.op_type == "LRN")
+            next(each for each in norm.attribute if each.name == "beta").f = 0.5
+        case "output":
+            del nodes[-1]
+            model.graph.output[0].name = nodes[-1].output[0]
+        case "constant":
+            share = next(each for each in constants if each.name.endswith(":keep"))
+            share.CopyFrom(onnx.numpy_helper.from_array(np.float32(0.25), share.name))
+        case _:
+            kept = [e for e in model.metadata_props if e.key != "alexnet.graph"]
+            del model.metadata_props[:]
+            model.metadata_props.extend(kept)
+    path.write_bytes(model.SerializeToString())
+    return path
+
+
+@pytest.mark.parametrize("change", ["operator", "attribute", "output", "constant", "metadata"])
+def test_a_model_of_ours_that_was_changed_is_read_by_its_operators(
+    change: str, tmp_path: Path
+) -> None:
+    """Else the network that stood in it before would be computed with."""
+    checkpoint = drawn(reduced("one_gpu", filters=4, outputs=4))
+    write(checkpoint, tmp_path / "a.onnx")
+    path = edited(tmp_path / "a.onnx", change)
+    found, said = read(path), "the graph is not the one that alexnet wrote with this metadata"
+    assert found.notes[0].startswith(said) and describe(path).notes[0].startswith(said)
+    inputs = pictures(checkpoint.network)
+    close(our_output(found, inputs), next(iter(theirs(path, inputs).values())), 1e-5)
+
+
+def test_weights_of_a_model_of_ours_may_be_replaced(tmp_path: Path) -> None:
+    checkpoint = drawn(reduced("tiny", filters=4, outputs=4))
+    write(checkpoint, tmp_path / "a.onnx")
+    model = onnx.load(str(tmp_path / "a.onnx"))
+    bias = next(each for each in model.graph.initializer if each.name.endswith(".bias"))
+    other = np.full(tuple(bias.dims), 3, np.float32)
+    bias.CopyFrom(onnx.numpy_helper.from_array(other, bias.name))
+    (tmp_path / "a.onnx").write_bytes(model.SerializeToString())
+    arrays = {**checkpoint.arrays, bias.name: other}
+    equal(read(tmp_path / "a.onnx"), replace(checkpoint, arrays=arrays))
 
 
 def test_what_no_operator_says_needs_the_metadata(tmp_path: Path) -> None:

@@ -247,6 +247,18 @@ def test_other_networks_are_refused_by_the_layer_where_they_part(
     assert not list(tmp_path.iterdir())
 
 
+def test_numbers_that_float32_does_not_reach_are_refused(tmp_path: Path) -> None:
+    plain = light(OWT)
+    name = list(plain.arrays)[1]
+    large = np.full(plain.arrays[name].shape, 1e39)
+    with pytest.raises(FormatError) as raised:
+        write(replace(plain, arrays={**plain.arrays, name: large}), tmp_path / "x.pth")
+    assert f"x.pth: array '{name}' holds 1e+39, and the file's numbers are float32" in str(
+        raised.value
+    )
+    assert not list(tmp_path.iterdir())
+
+
 def test_a_folder_that_is_not_there_is_said(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

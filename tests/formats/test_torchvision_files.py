@@ -8,6 +8,7 @@ import io
 import os
 import pickle
 import struct
+import tracemalloc
 import zipfile
 from collections import OrderedDict
 from collections.abc import Callable
@@ -81,6 +82,40 @@ def test_bfloat16_is_widened_without_a_loss(form: dict[str, bool], tmp_path: Pat
     assert found.arrays["a"].dtype == np.float32
     np.testing.assert_array_equal(found.arrays["a"], tensor.float().numpy())
     assert found.notes == ("1 arrays of bfloat16 are read as float32, which holds them exactly",)
+
+
+@FORMS
+def test_what_was_read_stays_when_the_file_is_written_over(
+    form: dict[str, bool], tmp_path: Path
+) -> None:
+    path = laid(tmp_path, saved({"a": torch.ones(3, 5)}, **form))
+    found = read_state(path)
+    path.write_bytes(saved({"a": torch.zeros(3, 5)}, **form))  # into the same file
+    assert (found.arrays["a"] == 1).all()
+    path.write_bytes(b"")  # where a view of it would end the process
+    assert (found.arrays["a"] == 1).all()
+
+
+@FORMS
+@pytest.mark.parametrize("kind", [torch.bfloat16, torch.float32])
+def test_many_names_of_one_storage_take_its_memory_once(
+    kind: torch.dtype, form: dict[str, bool], tmp_path: Path
+) -> None:
+    tensor = torch.ones(2**16, dtype=kind)
+    path = laid(tmp_path, saved({f"a{i}": tensor for i in range(1000)}, **form))
+    tracemalloc.start()
+    found = read_state(path)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert len(found.arrays) == 1000 and peak < 2**23
+
+
+def test_tensors_to_be_negated_or_conjugated_are_refused(tmp_path: Path) -> None:
+    """torch keeps the imaginary part of a conjugate as it was, and says beside that it is −x."""
+    tensor = torch.imag(torch.full((2,), 1 + 3j).conj())
+    assert tensor.is_neg() and tensor.tolist() == [-3, -3]
+    said = refused(tmp_path, saved({"a": tensor}))
+    assert "a tensor whose numbers are still to be negated or conjugated" in said
 
 
 @FORMS

@@ -43,7 +43,8 @@ class Member:
 
 
 def mapped(path: Path) -> mmap.mmap:
-    """The bytes of a file, not read before they are looked at; arrays over them keep them open.
+    """The bytes of a file, not read before they are looked at. What is kept of them must be copied:
+    they change with the file, and a file that becomes shorter ends the process that looks.
 
     Raises:
         FormatError: no regular file, empty, or one that cannot be read.

@@ -7,6 +7,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import assert_never
 
 import numpy as np
@@ -112,6 +113,24 @@ def native(array: Array) -> Array:
     if array.dtype.isnative:
         return array
     return array.astype(array.dtype.newbyteorder("="))
+
+
+def check_float32(arrays: Mapping[str, Array], path: Path) -> None:
+    """Refuses arrays that a file of single precision would hold as infinite.
+
+    Raises:
+        FormatError: one has a finite number that float32 does not reach; names both.
+    """
+    for name, array in arrays.items():
+        if array.dtype.itemsize <= 4:
+            continue
+        with np.errstate(over="ignore"):
+            lost = np.isinf(array.astype(np.float32)) & np.isfinite(array)
+        if lost.any():
+            raise FormatError(
+                f"{path}: array '{name}' holds {float(array[lost][0]):g}, and the file's numbers"
+                " are float32, which end at 3.4e38; write it as .safetensors, which keeps float64"
+            )
 
 
 def sizes(shape: Sequence[int]) -> str:

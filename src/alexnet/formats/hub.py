@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from alexnet.formats import safetensors
-from alexnet.formats.atomic import PARTIAL
+from alexnet.formats.atomic import PARTIAL, replacing
 from alexnet.formats.checkpoint import Beside, Checkpoint, Format, FormatError, Written
 from alexnet.formats.hub_card import card
 from alexnet.network.codec import encode, to_json
@@ -32,7 +32,7 @@ BICUBIC = 3
 
 def write_hub(checkpoint: Checkpoint, folder: Path) -> Written:
     """Writes the folder beside and gives it its name at the end: whatever fails, what was there
-    stands untouched.
+    stands untouched. A folder that is there keeps its name and takes the new files one by one.
 
     Raises:
         FormatError: there is something else than such a folder already, or it cannot be written.
@@ -192,7 +192,8 @@ def _write_files(checkpoint: Checkpoint, folder: Path, name: str) -> None:
         CARD: card(checkpoint, name),
     }
     for file, text in texts.items():
-        (folder / file).write_text(text, encoding="utf-8")
+        with replacing(folder / file) as whole:
+            whole.write_text(text, encoding="utf-8")
 
 
 def _json(tree: Mapping[str, object]) -> str:
@@ -200,19 +201,16 @@ def _json(tree: Mapping[str, object]) -> str:
 
 
 def _take_name(temporary: Path, target: Path) -> None:
-    """Folders do not replace one another, so the old one steps aside first."""
-    aside = temporary.with_name(f"{temporary.name}.old")
-    was_there = target.exists()
-    if was_there:
-        target.rename(aside)
-    try:
-        temporary.rename(target)
-    except OSError:
-        if was_there:
-            aside.rename(target)
-        raise
-    if was_there:
-        shutil.rmtree(aside)
+    """A folder that is there keeps its name throughout: its files are replaced one after another,
+    by whole ones, config.json last.
+    """
+    if target.exists() and any(target.iterdir()):
+        for name in (*(name for name in FILES if name != CONFIG), CONFIG):
+            (temporary / name).replace(target / name)
+        return
+    if target.exists():
+        target.rmdir()
+    temporary.rename(target)
 
 
 def _config_of(path: Path) -> dict[str, object]:

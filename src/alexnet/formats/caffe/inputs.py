@@ -266,7 +266,7 @@ def contract(pictures: Pictures, shape: Shape, build: Build) -> tuple[InputContr
             f"the mean image {shown(pictures.wanted)} does not lie beside the file; nothing is"
             " subtracted"
         )
-    if image is not None and (image.shape[0] != channels or image.shape[1:] < shape[1:]):
+    if image is not None and not _covers(image.shape, shape):
         build.notes.add(
             f"the mean image is {'×'.join(map(str, image.shape))} and the network's pictures are"
             f" {'×'.join(map(str, shape))}; nothing is subtracted"
@@ -285,6 +285,11 @@ def contract(pictures: Pictures, shape: Shape, build: Build) -> tuple[InputContr
         deviation=deviation,
         border_pixels=_border(pictures, shape, build),
     ), None if image is None else image * np.float32(factor)
+
+
+def _covers(image: tuple[int, ...], shape: Shape) -> bool:
+    """Whether a mean image has the pictures' channels, and no fewer rows or columns."""
+    return image[0] == shape[0] and image[1] >= shape[1] and image[2] >= shape[2]
 
 
 def _border(pictures: Pictures, shape: Shape, build: Build) -> int:

@@ -11,6 +11,7 @@ from typing import assert_never
 
 import numpy as np
 
+from alexnet.formats.arrays_in_order import check_float32
 from alexnet.formats.atomic import replacing
 from alexnet.formats.caffe.draft import Blob, Draft, message_of
 from alexnet.formats.caffe.means import write_mean
@@ -70,6 +71,9 @@ from alexnet.network.layers import (
 MOST_BYTES = (1 << 31) - 1
 """Protocol buffers go no further."""
 
+HEAD = "# written by alexnet\n"
+"""How a definition of ours begins; one that does not is a person's and stays."""
+
 
 def write(checkpoint: Checkpoint, path: Path) -> Written:
     """Writes a model, the definition of the same name with `.prototxt`, and where a mean image is
@@ -79,11 +83,13 @@ def write(checkpoint: Checkpoint, path: Path) -> Written:
         The files, and what they do not hold or hold in another form.
 
     Raises:
-        FormatError: a layer that Caffe does not have, more than 2 GiB, or a file that cannot be
-            written.
+        FormatError: a layer that Caffe does not have, numbers beyond float32, more than 2 GiB, a
+            file beside that was not written here, or one that cannot be written.
     """
     notes = Notes()
+    check_float32(checkpoint.arrays, path)
     plain = prepared(checkpoint, notes)
+    check_float32(plain.arrays, path)
     said = pictures(plain, notes)
     mean = path.with_name(f"{path.stem}_mean.binaryproto")
     net = _net(plain, said, mean.name, notes)
@@ -91,12 +97,13 @@ def write(checkpoint: Checkpoint, path: Path) -> Written:
     if size > MOST_BYTES:
         raise FormatError(f"{path}: would have {size:,} bytes; a model has up to {MOST_BYTES:,}")
     definition = path.with_suffix(".prototxt")
+    _check_free(path, definition, mean if said.image is not None else None)
     try:
         with ExitStack() as stack:
             model = stack.enter_context(stack.enter_context(replacing(path)).open("wb"))
             for piece in pieces:
                 model.write(piece_bytes(piece))
-            text = format_text(without_arrays(net))
+            text = HEAD + format_text(without_arrays(net))
             stack.enter_context(replacing(definition)).write_text(text, encoding="utf-8")
             if said.image is not None:
                 write_mean(said.image, mean)
@@ -105,6 +112,24 @@ def write(checkpoint: Checkpoint, path: Path) -> Written:
     _note_left_out(checkpoint, notes)
     files = (path, definition, *([mean] if said.image is not None else []))
     return Written(files=files, notes=notes.sentences())
+
+
+def _check_free(path: Path, definition: Path, mean: Path | None) -> None:
+    """Refuses to write over files that no one has named and that were not written here."""
+    try:
+        old = definition.read_bytes() if definition.is_file() else None
+    except OSError as error:
+        raise FormatError(f"{definition}: cannot be read ({error.strerror or error})") from None
+    other = None
+    if old is not None and not old.startswith(HEAD.encode()):
+        other = definition
+    elif mean is not None and mean.is_file() and mean.name.encode() not in (old or b""):
+        other = mean
+    if other is not None:
+        raise FormatError(
+            f"{other}: would be written over with what belongs to {path.name}, and was not written"
+            " by alexnet; move it, or give the model another name"
+        )
 
 
 def _net(checkpoint: Checkpoint, said: Pictures, mean: str, notes: Notes) -> Message:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from alexnet.formats.checkpoint import Beside, Checkpoint, Described, Format, Written
@@ -24,13 +25,17 @@ def recognise(head: bytes, name: str) -> bool:
 
 
 def read(path: Path, _: Beside = Beside()) -> Checkpoint:  # noqa: B008  # frozen
-    """The checkpoint in `path`: as it was written here, or what a foreign model's operators say.
+    """The checkpoint in `path`: as it was written here, or what a foreign model's operators say;
+    one that was written here and changed since is foreign too.
 
     Raises:
         FormatError: no whole model, or one that a network cannot express; says which node.
     """
     model = model_of(path)
-    return own.checkpoint_of(model) if own.is_own(model) else foreign_checkpoint(model)
+    if own.is_own(model):
+        return own.checkpoint_of(model)
+    found = foreign_checkpoint(model)
+    return replace(found, notes=(own.CHANGED, *found.notes)) if own.says_own(model) else found
 
 
 def describe(path: Path, _: Beside = Beside()) -> Described:  # noqa: B008  # frozen
@@ -40,7 +45,10 @@ def describe(path: Path, _: Beside = Beside()) -> Described:  # noqa: B008  # fr
         FormatError: as `read`.
     """
     model = model_of(path)
-    return own.described(model) if own.is_own(model) else foreign_network(model)
+    if own.is_own(model):
+        return own.described(model)
+    found = foreign_network(model)
+    return replace(found, notes=(own.CHANGED, *found.notes)) if own.says_own(model) else found
 
 
 def write(checkpoint: Checkpoint, path: Path) -> Written:

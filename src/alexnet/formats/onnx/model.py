@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, cast
 from alexnet.formats.checkpoint import FormatError
 from alexnet.formats.cuda_convnet.notes import shown
 from alexnet.formats.onnx.tensors import Tensor, tensor_of
-from alexnet.formats.onnx.wire import Description, description_of
+from alexnet.formats.onnx.wire import Blob, Description, description_of
 
 if TYPE_CHECKING:
     from onnx import AttributeProto, ModelProto, NodeProto, TensorProto, ValueInfoProto
@@ -106,13 +106,17 @@ def _plain(proto: ModelProto, found: Description, path: Path) -> Model:
     if graph.sparse_initializer:
         raise FormatError(f"{path}: has sparse initializers, which are not read; store them dense")
 
+    met: list[Tensor] = []
+
     def tensor(proto: TensorProto, name: str) -> Tensor:
-        return tensor_of(proto, name, found.blobs, path)
+        met.append(tensor_of(proto, name, found.blobs, path))
+        return met[-1]
 
     constants = {_text(each.name): tensor(each, each.name) for each in graph.initializer}
     if len(constants) < len(graph.initializer):
         raise FormatError(f"{path}: has two initializers of one name")
     nodes = tuple(_node(each, tensor, path) for each in graph.node)
+    _check_places(met, path)
     inputs = tuple(_entry(each) for each in graph.input if each.name not in constants)
     outputs = tuple(_text(each.name) for each in graph.output)
     _check_order(nodes, [*constants, *(each.name for each in inputs)], outputs, path)
@@ -126,6 +130,25 @@ def _plain(proto: ModelProto, found: Description, path: Path) -> Model:
         outputs=outputs,
         metadata={_text(entry.key): _text(entry.value) for entry in proto.metadata_props},
     )
+
+
+def _check_places(tensors: Iterable[Tensor], path: Path) -> None:
+    """Places in files beside the model are the same or apart, so that no byte is read often."""
+    places = {each.origin[0] for each in tensors if isinstance(each.origin[0], Blob)}
+    last: Blob | None = None
+    for blob in sorted(places, key=lambda blob: (blob.path, blob.offset, blob.length)):
+        if last is not None and last.path == blob.path and blob.offset < last.offset + last.length:
+            raise FormatError(
+                f"{path}: has tensors that overlap in {shown(blob.path.name)}, at byte"
+                f" {blob.offset:,}; they must be apart, or the same"
+            )
+        last = blob if blob.length else last
+
+
+def nodes_of(protos: Iterable[NodeProto]) -> tuple[Node, ...]:
+    """Nodes as they are read from a file, of a model that is being written."""
+    path = Path()
+    return tuple(_node(each, lambda t, name: tensor_of(t, name, [], path), path) for each in protos)
 
 
 def _text(value: object) -> str:

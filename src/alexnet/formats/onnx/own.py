@@ -4,14 +4,17 @@ notes, as JSON in its metadata. By it the same checkpoint is read back.
 
 from __future__ import annotations
 
+import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, cast
 
 import numpy as np
 
 from alexnet.formats.checkpoint import Array, Checkpoint, Described, FormatError
-from alexnet.formats.onnx.model import Model
+from alexnet.formats.onnx.loading import load_each
+from alexnet.formats.onnx.model import Model, Node
+from alexnet.formats.onnx.tensors import Tensor
 from alexnet.formats.onnx.write_pictures import MEAN_IMAGE
 from alexnet.network.arithmetic import network_parameters
 from alexnet.network.codec import CodecError, decode, encode, from_json, to_json
@@ -32,8 +35,13 @@ PIXEL_FORMATS: dict[str, ChannelOrder] = {"Gray8": "grey", "Rgb8": "RGB", "Bgr8"
 PIXEL_RANGES = {"NominalRange_0_255": 255.0, "Normalized_0_1": 1.0}
 
 
-def metadata_of(checkpoint: Checkpoint, *, prepared: bool) -> dict[str, str]:
-    """What is written; where the graph prepares its pictures, they are plain bytes."""
+CHANGED = "the graph is not the one that alexnet wrote with this metadata; its operators are read"
+
+
+def metadata_of(checkpoint: Checkpoint, graph: str, *, prepared: bool) -> dict[str, str]:
+    """What is written beside the graph of that digest; where it prepares its pictures, they are
+    plain bytes.
+    """
     order = checkpoint.contract.channel_order
     if prepared and order == "BGR":
         order = "RGB"
@@ -42,6 +50,7 @@ def metadata_of(checkpoint: Checkpoint, *, prepared: bool) -> dict[str, str]:
         PIXEL_FORMAT: said,
         **({PIXEL_RANGE: "NominalRange_0_255"} if prepared else {}),
         f"{KEY}format": MARK,
+        f"{KEY}graph": graph,
         f"{KEY}network": to_json(checkpoint.network),
         f"{KEY}contract": json.dumps(encode(checkpoint.contract)),
         f"{KEY}classes": json.dumps(checkpoint.classes, ensure_ascii=False),
@@ -49,9 +58,53 @@ def metadata_of(checkpoint: Checkpoint, *, prepared: bool) -> dict[str, str]:
     }
 
 
-def is_own(model: Model) -> bool:
-    """Whether the model was written here."""
+def says_own(model: Model) -> bool:
+    """Whether the model was written here, whatever was done to it since."""
     return model.metadata.get(f"{KEY}format") == MARK
+
+
+def is_own(model: Model) -> bool:
+    """Whether the model was written here and its graph is still the same; then its metadata holds.
+
+    Weights may be others: they are read from where the graph has them.
+    """
+    if not says_own(model):
+        return False
+    return model.metadata.get(f"{KEY}graph") == digest(model.nodes, model.outputs, model.constants)
+
+
+def digest(nodes: Iterable[Node], outputs: Iterable[str], constants: Mapping[str, Tensor]) -> str:
+    """SHA-256 of what a graph computes but for what it has learned: operators, what they read, make
+    and are set to, the graph's outputs, and its own constants.
+    """
+    found, known = hashlib.sha256(), dict[object, str]()
+    for node in nodes:
+        settings = [(name, _plain(each, known)) for name, each in sorted(node.attributes.items())]
+        found.update(repr((node.operator, node.inputs, node.outputs, settings)).encode())
+    found.update(repr(tuple(outputs)).encode())
+    for name, tensor in sorted(constants.items()):
+        if _is_fixed(name):
+            found.update(repr((name, _plain(tensor, known))).encode())
+    return found.hexdigest()
+
+
+def _is_fixed(name: str) -> bool:
+    """Whether a constant is the graph's own; names of what is learned have no colon."""
+    return ":" in name and name != MEAN_IMAGE
+
+
+def _plain(value: object, known: dict[object, str]) -> object:
+    """A setting as a value that looks the same wherever it was read; `known` are the digests of
+    numbers so far, by where they lie, so that none is read often.
+    """
+    if not isinstance(value, Tensor):
+        return value
+    place = (value.origin, value.dtype, value.shape)
+    if place not in known:
+        numbers = value.load()
+        little = np.ascontiguousarray(numbers, numbers.dtype.newbyteorder("<"))
+        known[place] = hashlib.sha256(little.reshape(-1).view(np.uint8).data).hexdigest()
+    return str(value.dtype), value.shape, known[place]
 
 
 def described(model: Model) -> Described:
@@ -70,9 +123,10 @@ def checkpoint_of(model: Model) -> Checkpoint:
         FormatError: the metadata and the initializers do not make one.
     """
     network = _network(model)
-    arrays = {
-        parameter.name: numbers(model, parameter.name) for parameter in network_parameters(network)
+    wanted = {
+        parameter.name: learned(model, parameter.name) for parameter in network_parameters(network)
     }
+    arrays = load_each(wanted, model.path)
     notes = cast("tuple[str, ...]", _entry(model, "notes", tuple[str, ...]))
     try:
         contract = cast("InputContract", _entry(model, "contract", InputContract))
@@ -82,7 +136,9 @@ def checkpoint_of(model: Model) -> Checkpoint:
             contract=contract,
             classes=_entry(model, "classes", tuple[str, ...]),
             notes=(*notes, *(note for note in not_finite(arrays) if note not in notes)),
-            mean_image=numbers(model, MEAN_IMAGE) if contract.mean_image else None,
+            mean_image=(
+                cast("Array", learned(model, MEAN_IMAGE).load()) if contract.mean_image else None
+            ),
         )
     except (FormatError, ContractError) as error:
         text = str(error)
@@ -90,12 +146,12 @@ def checkpoint_of(model: Model) -> Checkpoint:
         raise FormatError(text if text.startswith(prefix) else prefix + text) from None
 
 
-def numbers(model: Model, name: str) -> Array:
-    """An initializer's numbers."""
+def learned(model: Model, name: str) -> Tensor:
+    """An initializer that must be there."""
     tensor = model.constants.get(name)
     if tensor is None:
         raise FormatError(f"{model.path}: lacks the initializer '{name}' of its own network")
-    return cast("Array", tensor.load())
+    return tensor
 
 
 def not_finite(arrays: Mapping[str, Array]) -> list[str]:

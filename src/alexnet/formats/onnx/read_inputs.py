@@ -52,7 +52,12 @@ def add_picture(build: Build) -> None:
     prepared = Prepared((1.0,) * channels, (0.0,) * channels, order=tuple(range(channels)))
     view = (*shape[1:], channels) if last else shape
     build.values[entry.name] = Value(
-        layer=layer.name, shape=shape, view=view, last=last, prepared=prepared
+        layer=layer.name,
+        shape=shape,
+        view=view,
+        last=last,
+        prepared=prepared,
+        of_bytes=entry.type == BYTES,
     )
 
 
@@ -148,15 +153,15 @@ def _maximum(prepared: Prepared, entry: Entry, build: Build) -> float:
 
 def _image(prepared: Prepared, unit: float, build: Build) -> Array:
     assert prepared.image is not None, "the caller has looked"
-    image = real(prepared.image, build)
+    check_real(prepared.image, build)
+    image = cast("Array", prepared.image.load())
     return image if unit == 1.0 else (image / unit).astype(np.float32)
 
 
-def real(tensor: Tensor, build: Build) -> Array:
-    """A tensor's numbers, which must be floating-point ones."""
+def check_real(tensor: Tensor, build: Build) -> None:
+    """Refuses a tensor whose numbers are no floating-point ones."""
     if not tensor.is_real:
         raise FormatError(
             f"{build.model.path}: '{shown(tensor.name)}' holds {tensor.dtype}; weights and pictures"
             " are real numbers"
         )
-    return cast("Array", tensor.load())

@@ -30,6 +30,7 @@ def same(node: Node, build: Build) -> None:
             raise build.error(node, "makes whole numbers of what a layer gives")
         if kind.itemsize < 4:
             build.notes.group("computed in half precision there", node.called)
+        value = replace(value, of_bytes=False)
     build.give(node, value)
 
 

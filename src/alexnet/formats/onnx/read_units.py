@@ -121,10 +121,16 @@ def softmax(node: Node, build: Build) -> None:
         raise build.error(
             node, f"runs over axis {axis} of {build.said(value)}; all units of a picture are read"
         )
-    made = build.add(node, Softmax(**build.common(node, value)), value.view)
-    if node.operator == "LogSoftmax":
-        log = Activation(**build.common(node, made), function="log", parameters=(0.0,))
-        build.add(node, log, value.view)
+    build.add(node, Softmax(**build.common(node, value)), value.view)
+
+
+def log_softmax(node: Node, build: Build) -> None:
+    """Refused: the logarithm of what a softmax gives is −∞ where a probability rounds to 0."""
+    raise build.error(
+        node,
+        "takes the logarithm within the softmax, which no layer here does; let the graph end in"
+        " Softmax, or in the scores before it",
+    )
 
 
 def norm(node: Node, build: Build) -> None:

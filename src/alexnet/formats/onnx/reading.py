@@ -18,10 +18,11 @@ from alexnet.formats.onnx import (
     read_windows,
 )
 from alexnet.formats.onnx.build import Build
+from alexnet.formats.onnx.loading import load_each
 from alexnet.formats.onnx.model import Model, Node
 from alexnet.formats.onnx.own import not_finite
 from alexnet.formats.onnx.patterns import Pattern, patterns_of
-from alexnet.formats.onnx.read_inputs import add_picture, contract_of, real
+from alexnet.formats.onnx.read_inputs import add_picture, check_real, contract_of
 from alexnet.formats.onnx.read_patterns import add_pattern
 from alexnet.formats.onnx.tensors import LARGEST_SPREAD
 from alexnet.formats.onnx.values import Value
@@ -54,7 +55,7 @@ OPERATORS: dict[str, Rule] = {
     "LeakyRelu": read_units.leaky,
     "Dropout": read_units.dropout,
     "Softmax": read_units.softmax,
-    "LogSoftmax": read_units.softmax,
+    "LogSoftmax": read_units.log_softmax,
     "Concat": read_units.concat,
     "Sum": read_units.summed,
     "Mean": read_units.summed,
@@ -73,6 +74,12 @@ OPERATORS: dict[str, Rule] = {
     **dict.fromkeys(read_units.FUNCTIONS, read_units.function),
 }
 """Every operator that is read over a picture's values, beside sums and products."""
+
+MOVING = frozenset(
+    {"Cast", "Identity", "Flatten", "Reshape", "Squeeze", "Unsqueeze", "Transpose", "Pad", "Slice"}
+    | {"Split", "Gather", "Shape"}
+)
+"""Those that compute nothing, so that bytes may be what they read."""
 
 ARITHMETIC: dict[str, Rule] = {
     "Add": read_units.summed,
@@ -156,6 +163,10 @@ def _needed(model: Model, patterns: dict[str, Pattern]) -> list[Node]:
 
 def _read(node: Node, patterns: dict[str, Pattern], build: Build) -> None:
     pattern = _pattern(node, patterns)
+    read = [build.values.get(name) for name in _reads(node, patterns)]
+    bytes_read = any(isinstance(value, Value) and value.of_bytes for value in read)
+    if bytes_read and (pattern is not None or node.operator not in MOVING):
+        raise build.error(node, "computes with bytes; they must be cast to real numbers first")
     if pattern is not None:
         add_pattern(pattern, build)
         return
@@ -206,15 +217,11 @@ def _arrays(network: Network, build: Build) -> dict[str, Array]:
             f"{build.model.path}: makes {sum(spread.values()):,} bytes of weights of single"
             f" numbers; {LARGEST_SPREAD:,} are the most"
         )
-    loaded: dict[tuple[object, ...], Array] = {}
-    arrays: dict[str, Array] = {}
-    for parameter in network_parameters(network):
-        tensor = build.learned[parameter.name]
-        key = (tensor.origin, tensor.dtype, tensor.shape)
-        if key not in loaded:
-            loaded[key] = real(tensor, build)
-        arrays[parameter.name] = loaded[key]
-    shared = len(arrays) - len(loaded)
+    wanted = {p.name: build.learned[p.name] for p in network_parameters(network)}
+    for tensor in wanted.values():
+        check_real(tensor, build)
+    arrays = load_each(wanted, build.model.path)
+    shared = len(arrays) - len({id(array) for array in arrays.values()})
     if shared:
         build.notes.add(
             f"{shared} arrays are those of other layers too; trained on, each goes its own way"

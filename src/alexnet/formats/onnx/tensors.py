@@ -196,6 +196,7 @@ def tensor_of(proto: TensorProto, name: str, blobs: list[Blob], path: Path) -> T
     bytes_wanted = math.prod(shape) * dtype.itemsize
     if proto.data_location == 1:
         blob = _beside(proto, where, path)
+        origin = (blob,)
     elif proto.doc_string:
         blob = blobs[int(proto.doc_string)]
         wanted = _FIELDS.get(blob.kind, proto.data_type)

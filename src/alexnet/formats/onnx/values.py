@@ -53,6 +53,7 @@ class Value:
         channels: which of the layer's there are, where not all in order.
         prepared: of the picture itself.
         private: nothing else reads it, so that it may be changed.
+        of_bytes: the numbers are the picture's bytes still, with which a graph computes modulo 256.
     """
 
     layer: str
@@ -65,6 +66,7 @@ class Value:
     channels: tuple[int, ...] | None = None
     prepared: Prepared | None = None
     private: bool = False
+    of_bytes: bool = False
 
     @property
     def is_whole(self) -> bool:

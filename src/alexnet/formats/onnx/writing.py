@@ -17,7 +17,9 @@ from alexnet.formats.atomic import replacing
 from alexnet.formats.checkpoint import Array, Checkpoint, FormatError, Written
 from alexnet.formats.onnx import write_pictures, write_units, write_weighted, write_windows
 from alexnet.formats.onnx.graph import Graph
-from alexnet.formats.onnx.own import metadata_of
+from alexnet.formats.onnx.model import nodes_of
+from alexnet.formats.onnx.own import digest, metadata_of
+from alexnet.formats.onnx.tensors import given
 from alexnet.formats.onnx.wire import LARGEST_FILE, Numbers, write_message
 from alexnet.network.layers import (
     Activation,
@@ -175,7 +177,9 @@ def _made(checkpoint: Checkpoint, preprocessing: bool) -> _Made:
         opset_imports=[helper.make_opsetid("", OPSET)],
         ir_version=IR_VERSION,
     )
-    helper.set_model_props(model, metadata_of(checkpoint, prepared=preprocessing))
+    constants = {name: given(name, numbers) for name, numbers in graph.constants.items()}
+    said = digest(nodes_of(graph.nodes), [output], constants)
+    helper.set_model_props(model, metadata_of(checkpoint, said, prepared=preprocessing))
     learned: dict[str, Array] = dict(checkpoint.arrays)
     if checkpoint.mean_image is not None:
         learned[write_pictures.MEAN_IMAGE] = checkpoint.mean_image

@@ -1,5 +1,5 @@
 """What stands for the tensors and storages that a pickle of torch names, and how they become arrays
-over the bytes of its file; every stride is checked against its storage first.
+out of the bytes of its file; every stride is checked against its storage first.
 """
 
 from __future__ import annotations
@@ -11,9 +11,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from alexnet.formats.arrays_in_order import native
 from alexnet.formats.checkpoint import Array, FormatError
-from alexnet.formats.safe_pickle import Foreign, Named, is_tuple, text, told
+from alexnet.formats.safe_pickle import Foreign, Named, is_dict, is_tuple, text, told
 
 STORAGES: Mapping[str, str] = {
     "HalfStorage": "f2",
@@ -84,9 +83,14 @@ def _whole(value: object) -> bool:
 
 
 def _rebuilt(given: tuple[object, ...]) -> object:
-    """`_rebuild_tensor_v2`: storage, offset, shape, strides, and what only a gradient needs."""
+    """`_rebuild_tensor_v2`: storage, offset, shape, strides, two that only a gradient needs, and
+    what is still to be done to the numbers, which must be nothing.
+    """
     if len(given) < 4:
         raise ValueError("a tensor without its strides")
+    undone = given[6] if len(given) > 6 else None
+    if undone is not None and (not is_dict(undone) or any(x is not False for x in undone.values())):
+        raise ValueError("a tensor whose numbers are still to be negated or conjugated")
     storage, offset, shape, strides = given[:4]
     if not isinstance(storage, Storage) or not is_tuple(shape) or not is_tuple(strides):
         raise ValueError(f"a tensor over {told(storage)}")
@@ -137,36 +141,41 @@ FOREIGN = Foreign(
 """What the pickle of a state dict asks for (torch/_utils.py, torch/serialization.py)."""
 
 
-def array_of(
-    tensor: Tensor, data: mmap.mmap | bytes, start: int, order: str, where: str
-) -> tuple[Array, bool]:
-    """The numbers of a tensor: a view of the file where its order of bytes is this machine's, but
-    bfloat16 widened to float32.
-
-    Args:
-        tensor: what to read.
-        data: holds the storage.
-        start: where the storage begins there; all its bytes are inside.
-        order: of the bytes, "<" or ">".
-        where: what to call it in an error.
-
-    Returns:
-        The array, and whether it was widened.
+def check_real(tensor: Tensor, where: str) -> None:
+    """Refuses a tensor that holds no floating-point numbers.
 
     Raises:
-        FormatError: it holds no floating-point numbers.
+        FormatError: it is so; `where` is what it is called.
     """
     code = tensor.storage.code
     if 0 in tensor.shape:
         raise FormatError(f"{where} holds no numbers; weights are some")
     if code[0] not in "bf" or code == "b1":
         raise FormatError(f"{where} holds {code}; weights are floating-point numbers")
-    plain = np.dtype(order + ("u2" if code == "bf16" else code))
-    flat = np.frombuffer(data, plain, tensor.storage.count, start)
-    steps = tuple(step * plain.itemsize for step in tensor.strides)
-    view = np.lib.stride_tricks.as_strided(
-        flat[tensor.offset :], tensor.shape, steps, writeable=False
+
+
+def numbers_of(storage: Storage, data: mmap.mmap | bytes, start: int, order: str) -> Array:
+    """All the numbers of a storage, in memory of their own; bfloat16 widened to float32.
+
+    Args:
+        storage: of floating-point numbers.
+        data: holds them.
+        start: where they begin there; all of them are inside.
+        order: of the bytes, "<" or ">".
+    """
+    wide = storage.code == "bf16"
+    plain = np.dtype(order + ("u2" if wide else storage.code))
+    flat = np.frombuffer(data, plain, storage.count, start)
+    if not wide:
+        return flat.astype(plain.newbyteorder("="))
+    bits = flat.astype(np.uint32)
+    bits <<= 16
+    return bits.view(np.float32)
+
+
+def array_of(tensor: Tensor, numbers: Array) -> Array:
+    """The tensor as a view of its storage's numbers, which several may share."""
+    steps = tuple(step * numbers.itemsize for step in tensor.strides)
+    return np.lib.stride_tricks.as_strided(
+        numbers[tensor.offset :], tensor.shape, steps, writeable=False
     )
-    if code != "bf16":
-        return native(view), False
-    return (view.astype(np.uint32) << 16).view(np.float32), True

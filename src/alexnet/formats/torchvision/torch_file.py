@@ -22,7 +22,16 @@ from alexnet.formats.safe_pickle import (
     text,
     told,
 )
-from alexnet.formats.torchvision.tensors import FOREIGN, INERT, WIDTHS, Storage, Tensor, array_of
+from alexnet.formats.torchvision.tensors import (
+    FOREIGN,
+    INERT,
+    WIDTHS,
+    Storage,
+    Tensor,
+    array_of,
+    check_real,
+    numbers_of,
+)
 
 MAGIC = b"\x8a\x0al\xfc\x9cF\xf9 j\xa8P\x19."
 """What the first of the old form's pickles holds (torch/serialization.py, MAGIC_NUMBER)."""
@@ -70,7 +79,7 @@ def recognise(head: bytes, name: str) -> bool:
 
 
 def read_state(path: Path) -> State:
-    """The state dict in a file of torch.save; every array is a view of the file.
+    """The state dict in a file of torch.save; every storage is copied once, whatever views it.
 
     Checksums of storages are not compared: torch compares none, and writes files without.
 
@@ -84,14 +93,19 @@ def read_state(path: Path) -> State:
         content, place = _from_pickles(data, path)
     tensors, notes = _state_dict(content, path)
     arrays: dict[str, Array] = {}
+    loaded: dict[str, Array] = {}
     widened = 0
     for name, tensor in tensors.items():
         where = f"{path}: {shown(name)}"
         if tensor.storage.code in ("i8", "i4", "b1", "u1", "i1", "i2") and _counts(name):
             continue
-        start = place.starts[tensor.storage.key]
-        arrays[name], wide = array_of(tensor, data, start, place.order, where)
-        widened += wide
+        check_real(tensor, where)
+        storage = tensor.storage
+        if storage.key not in loaded:
+            start = place.starts[storage.key]
+            loaded[storage.key] = numbers_of(storage, data, start, place.order)
+        arrays[name] = array_of(tensor, loaded[storage.key])
+        widened += storage.code == "bf16"
     if widened:
         notes.append(f"{widened} arrays of bfloat16 are read as float32, which holds them exactly")
     return State(arrays, tuple(notes))

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
+from alexnet.formats.arrays_in_order import check_float32
 from alexnet.formats.atomic import replacing
 from alexnet.formats.checkpoint import Checkpoint, FormatError, Written
 from alexnet.formats.torchvision.makes import CONTRACT, Make, makes
@@ -42,7 +43,7 @@ def write(checkpoint: Checkpoint, path: Path) -> Written:
 
     Raises:
         FormatError: the network is not one of torchvision's up to names, initial values, dropout
-            and the number of classes, or the file cannot be written.
+            and the number of classes, an array goes beyond float32, or the file cannot be written.
     """
     make = _make_of(checkpoint.network, path)
     ours = [parameter.name for parameter in network_parameters(checkpoint.network)]
@@ -51,6 +52,7 @@ def write(checkpoint: Checkpoint, path: Path) -> Written:
 
 
 def _save(checkpoint: Checkpoint, names: dict[str, str], path: Path) -> None:
+    check_float32(checkpoint.arrays, path)
     arrays = {key: checkpoint.arrays[name] for key, name in names.items()}
     try:
         with replacing(path) as temporary, temporary.open("wb") as file:

@@ -50,7 +50,8 @@ def is_npy(head: bytes) -> bool:
 
 
 def read_array(data: mmap.mmap | bytes, where: str, start: int = 0, stop: int = -1) -> Array:
-    """The array of an .npy that lies within these bytes: a view of them.
+    """The array of an .npy that lies within these bytes; of a mapped file a copy, which stays as
+    it is whatever becomes of the file.
 
     Raises:
         FormatError: no .npy, not one of floating-point numbers, or not as large as it says.
@@ -70,6 +71,7 @@ def read_array(data: mmap.mmap | bytes, where: str, start: int = 0, stop: int = 
             " short"
         )
     flat = np.frombuffer(data, dtype, count, start + header.start)
+    flat = flat if isinstance(data, bytes) else flat.copy()
     return native(flat.reshape(header.shape, order="F" if header.columns else "C"))
 
 
