@@ -276,7 +276,11 @@ def test_damaged_files_are_refused_in_a_sentence(
         try:
             ledger(read(target, beside=beside(path, known, small, page)).network)
         except FormatError as error:
-            assert str(tmp_path) in str(error) and "\n" not in str(error)
+            said = str(error)
+            # a definition that says other sizes is told by the weights that do not fit it
+            weights = str(path.with_suffix(".caffemodel"))
+            told = known.name == "Caffe definition" and said.startswith(weights)
+            assert (str(tmp_path) in said or told) and "\n" not in said
             refused += 1
     assert refused >= 16, "a file that is cut short is none"
 

@@ -715,3 +715,13 @@ def test_bytes_are_moved_about_and_not_computed_with(operator: str, tmp_path: Pa
     cast = [moved, node("Cast", "p", "f", to=1), node("Sub", "f m", "s"), node("Conv", "s w", "y")]
     found = read(laid(tmp_path, model_of(cast, constants, **bytes_in)))
     assert found.contract.mean == (100.0, 100.0, 100.0)
+
+
+def test_constants_of_nodes_of_one_name_are_each_their_own(tmp_path: Path) -> None:
+    nodes = [node("Flatten", "x", "v0")]
+    for i in range(2):
+        tensor = onnx.numpy_helper.from_array(random(12, 12, seed=i))
+        nodes += [node("Constant", "", f"w{i}", value=tensor)]
+        nodes[-1].name = "constant"
+        nodes += [node("MatMul", f"v{i} w{i}", f"v{i + 1}")]
+    same(tmp_path, model_of(nodes, shape=("N", 3, 2, 2)), 2, 3, 2, 2)

@@ -215,7 +215,7 @@ def _value(
         case 3:
             return proto.s.decode("utf-8")
         case 4:
-            return tensor(proto.t, f"{node.name or ''.join(node.outputs[:1])}:{proto.name}")
+            return tensor(proto.t, f"{''.join(node.outputs[:1]) or node.name}:{proto.name}")
         case 6:
             return tuple(proto.floats)
         case 7 if all(abs(i) < HIGHEST for i in proto.ints) or node.operator == "Slice":
