@@ -4,10 +4,8 @@ refused in a sentence; each file is one format's; damaged ones are refused.
 
 from __future__ import annotations
 
-import importlib.util
 import random
 import shutil
-import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -33,26 +31,16 @@ from alexnet.network.contract import InputContract
 from alexnet.network.ledger import ledger
 from alexnet.numpy_net.run import initial_arrays
 from reduced import reduced
+from scripts import script
 
 ROOT = Path(__file__).parent.parent
 WRITTEN = [known for known in FORMATS if known.write is not None]
 IDS = [known.name.replace(" ", "-") for known in WRITTEN]
 
 
-def make_formats() -> ModuleType:
-    """docs/make_formats.py as a module."""
-    path = ROOT / "docs" / "make_formats.py"
-    spec = importlib.util.spec_from_file_location(path.stem, path)
-    assert spec and spec.loader
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[path.stem] = module
-    spec.loader.exec_module(module)
-    return module
-
-
 @pytest.fixture(scope="module")
 def page() -> ModuleType:
-    return make_formats()
+    return script(ROOT / "docs" / "make_formats.py")
 
 
 @pytest.fixture(scope="module")

@@ -8,11 +8,11 @@ from alexnet.formats.onnx.build import Build, decimal
 from alexnet.formats.onnx.model import Node
 from alexnet.formats.onnx.patterns import Pattern
 from alexnet.formats.onnx.read_units import activate
-from alexnet.formats.onnx.read_weighted import UNKNOWN
+from alexnet.formats.onnx.read_weighted import kernel_of
 from alexnet.formats.onnx.read_windows import Axis, fitted
 from alexnet.formats.onnx.values import Span, Value
 from alexnet.formats.onnx.write_units import SOFT_RELU_SWITCH, neighbours
-from alexnet.network.layers import ContrastNorm, CrossMapNorm, Kernel, Layer, Local, WithinMapNorm
+from alexnet.network.layers import ContrastNorm, CrossMapNorm, Layer, Local, WithinMapNorm
 
 
 def add_pattern(pattern: Pattern, build: Build) -> None:
@@ -133,15 +133,7 @@ def _local(pattern: Pattern, build: Build) -> None:
     if size != width or len(strides) != 1 or seen * groups != count or len(value.view) != 3:
         raise build.error(node, "is a locally-connected layer whose windows do not fit")
     found = fitted(node, build, value, (axes[0], axes[1]), "conv", size, strides.pop())
-    kernel = Kernel(
-        size=size,
-        stride=found.stride,
-        padding=found.padding,
-        groups=groups,
-        initial=UNKNOWN,
-        outputs=found.outputs,
-        connections=value.channels or (),
-    )
+    kernel = kernel_of(found, size, groups, value)
     layer = Local(
         **build.common(node, value, weights=weights.name),
         filters=groups * share,

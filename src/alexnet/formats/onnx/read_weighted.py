@@ -8,13 +8,26 @@ import numpy as np
 
 from alexnet.formats.onnx.build import MOST_NUMBERS, Build
 from alexnet.formats.onnx.model import Node
-from alexnet.formats.onnx.read_windows import laid, square
+from alexnet.formats.onnx.read_windows import Laid, laid, square
 from alexnet.formats.onnx.tensors import Tensor
 from alexnet.formats.onnx.values import Value
 from alexnet.network.layers import Constant, Conv, FullyConnected, Initial, Kernel
 
 UNKNOWN: Initial = Constant(0.0)
 """How weights start, which no model says."""
+
+
+def kernel_of(found: Laid, size: int, groups: int, value: Value) -> Kernel:
+    """The kernel whose windows were laid over a value; how it starts no file says."""
+    return Kernel(
+        size=size,
+        stride=found.stride,
+        padding=found.padding,
+        groups=groups,
+        initial=UNKNOWN,
+        outputs=found.outputs,
+        connections=value.channels or (),
+    )
 
 
 def conv(node: Node, build: Build) -> None:
@@ -46,15 +59,7 @@ def conv(node: Node, build: Build) -> None:
         _dense_conv(node, build, value, weights, bias, groups)
         return
     found, _ = laid(_with_size(node, size), build, value, "conv")
-    kernel = Kernel(
-        size=size,
-        stride=found.stride,
-        padding=found.padding,
-        groups=groups,
-        initial=UNKNOWN,
-        outputs=found.outputs,
-        connections=value.channels or (),
-    )
+    kernel = kernel_of(found, size, groups, value)
     layer = Conv(
         **build.common(node, value, weights=weights.name),
         filters=filters,

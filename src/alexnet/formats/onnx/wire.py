@@ -239,11 +239,6 @@ def write_message(
             file.write(np.ascontiguousarray(array).reshape(-1).view(np.uint8).data)
 
 
-def message_length(initializers: Iterable[Numbers]) -> int:
-    """How many bytes the initializers' numbers take."""
-    return sum(0 if each.array is None else each.array.nbytes for each in initializers)
-
-
 def _opening(numbers: Numbers) -> bytes:
     """A graph's initializer up to where its numbers begin, which come last."""
     inside = numbers.tensor
